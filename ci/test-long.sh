@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# What takes too long for every push: the race detector 1,000 times over lane, mailbox and broker core, then fuzzing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+RUNS="${RUNS:-1000}"
+echo "test-long: race detector, $RUNS runs over lane, mailbox and broker core"
+go test -race -count="$RUNS" -timeout 6h ./daemons/lane
+go test -race -count="$RUNS" -timeout 6h -run 'Mailbox|Core' ./daemons/broker/...
+echo "test-long: mutants"
+HOLDFAST_BIN="$PWD/bin" CI="${CI:-true}" go test -count=1 -timeout 60m -run Mutant -v ./scenarios/...
+ci/fuzz.sh "${FUZZTIME:-10m}"
