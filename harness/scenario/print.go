@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/tools/txtar"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -132,10 +134,11 @@ func (s *Scenario) String() string {
 		b.WriteString(statement.String() + "\n")
 	}
 	s.gaps[len(s.Statements)].print(&b, true)
-	if len(s.Sections) > 0 {
-		b.WriteString("\n")
+	if len(s.Sections) == 0 {
+		return b.String()
 	}
-	return printSections(b.String(), s.Sections)
+	b.WriteString("\n")
+	return string(txtar.Format(&txtar.Archive{Comment: []byte(b.String()), Files: s.Sections}))
 }
 
 func (g gap) print(b *strings.Builder, blankAllowed bool) {

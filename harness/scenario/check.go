@@ -1,0 +1,153 @@
+package scenario
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Check looks at what single lines cannot show: hosts that the cluster does not have, faults that its storage cannot have,
+// heals without a fault, bounds that contradict each other. A mistake comes back as Errors.
+func Check(s *Scenario) error {
+	c := &checking{scenario: s}
+	for _, statement := range s.Statements {
+		c.statement(statement)
+	}
+	if len(c.errors) == 0 {
+		return nil
+	}
+	return c.errors[:min(len(c.errors), maxErrors)]
+}
+
+// checking is the state of Check between two statements.
+type checking struct {
+	scenario *Scenario
+	active   []*Inject // in effect, oldest first
+	injected int
+	errors   Errors
+}
+
+func (c *checking) fail(at Statement, problem, expected, near string) {
+	c.errors = append(c.errors, &Error{File: c.scenario.File, Line: at.Line(), Problem: problem, Expected: expected, Nearest: near})
+}
+
+func (c *checking) statement(statement Statement) {
+	for _, host := range hostsOf(statement) {
+		n, ok := HostNumber(host)
+		if ok && n > c.scenario.Cluster.Hosts {
+			c.fail(statement, fmt.Sprintf("the cluster has no %s", host), fmt.Sprintf("host1 to host%d", c.scenario.Cluster.Hosts), "")
+		}
+	}
+	switch s := statement.(type) {
+	case *AlwaysRPC:
+		if s.P99 > s.Max {
+			c.fail(s, fmt.Sprintf("p99 < %s allows more than max < %s", Duration(s.P99), Duration(s.Max)), "p99 at most max", "")
+		}
+	case *Expect:
+		if w, ok := s.Condition.(Warns); ok && w.Late > 0 && c.injected == 0 {
+			c.fail(s, "late< without a fault before it: there is no stalled operation to count from", "", "")
+		}
+	case *Inject:
+		c.inject(s)
+	case *Heal:
+		c.heal(s)
+	}
+}
+
+func (c *checking) inject(s *Inject) {
+	c.injected++
+	f := s.Fault
+	storage := c.scenario.Cluster.Storage
+	switch {
+	case f.Kind == FreezeNFS && storage.ISCSI():
+		c.fail(s, fmt.Sprintf("there is no NFS server to freeze with storage=%s", storage), "", string(FreezeISCSI))
+	case f.Kind == FreezeISCSI && !storage.ISCSI():
+		c.fail(s, fmt.Sprintf("there is no iSCSI target to freeze with storage=%s", storage), "", string(FreezeNFS))
+	case f.Segment != NoSegment && f.File != "whiteboard":
+		c.fail(s, "segment= without file=whiteboard: only the whiteboard has segments", "file=whiteboard", "")
+	case f.Segment > c.scenario.Cluster.Hosts:
+		c.fail(s, fmt.Sprintf("no host writes segment %d, so the fault would hold nothing", f.Segment),
+			fmt.Sprintf("0 (the cluster's own) or a host's number, 1 to %d", c.scenario.Cluster.Hosts), "")
+	}
+	for _, earlier := range c.active {
+		if earlier.Fault == f {
+			c.fail(s, fmt.Sprintf("the same fault is in effect since line %d", earlier.Line()), "`heal "+f.String()+"` before it", "")
+			return
+		}
+	}
+	c.active = append(c.active, s)
+}
+
+func (c *checking) heal(s *Heal) {
+	if s.Fault == nil {
+		if len(c.active) == 0 {
+			c.fail(s, "nothing to heal: no fault is in effect here", "", "")
+		}
+		c.active = nil
+		return
+	}
+	var texts []string
+	for i, earlier := range c.active {
+		if earlier.Fault == *s.Fault {
+			c.active = slices.Delete(c.active, i, i+1)
+			return
+		}
+		texts = append(texts, earlier.Fault.String())
+	}
+	expected := "an earlier fault line that is not healed yet"
+	if len(texts) > 0 {
+		expected = "one of the faults in effect"
+	}
+	c.fail(s, fmt.Sprintf("%q is not in effect here", s.Fault.String()), expected, nearest(s.Fault.String(), texts))
+}
+
+// hostsOf lists the hosts that a statement names.
+func hostsOf(statement Statement) []string {
+	switch s := statement.(type) {
+	case *EngineUp:
+		return []string{s.On}
+	case *AlwaysRPC:
+		return []string{s.Host}
+	case *AlwaysAgent:
+		return []string{s.Host}
+	case *AlwaysGrowth:
+		return []string{s.Host}
+	case *NeverStart:
+		return []string{s.On}
+	case *Inject:
+		return []string{s.Fault.Host}
+	case *Heal:
+		if s.Fault != nil {
+			return []string{s.Fault.Host}
+		}
+	case *Expect:
+		return []string{ConditionHost(s.Condition)}
+	case *Set:
+		return []string{s.Via}
+	case *Saw:
+		return []string{ConditionHost(s.Condition)}
+	}
+	return nil
+}
+
+// ConditionHost is the host that a condition looks at, "" for the disk.
+func ConditionHost(condition Condition) string {
+	switch c := condition.(type) {
+	case LaneBlocked:
+		return c.Host
+	case Warns:
+		return c.Host
+	case Clear:
+		return c.Host
+	case Fresh:
+		return c.Host
+	case Lease:
+		return c.Host
+	case State:
+		return c.Host
+	case Updates:
+		return c.Host
+	case ViewMaintenance:
+		return c.Host
+	}
+	return ""
+}
