@@ -1,0 +1,17 @@
+// Package faultfs is a FUSE file system that passes everything through to a backing directory, except what its rules tell
+// it to hold or to delay. It lies under a storage server (an NFS export, the backing file of an iSCSI LUN), so that the server
+// is healthy and only its medium is not.
+//
+//	victim -> NFS or iSCSI -> server -> FUSE mount -> gate (rules) -> backing file, O_DIRECT
+//	                                                   ^
+//	harness -> Client -> control socket ---------------+
+//
+// The server must be a process of its own: a program that opens files on its own FUSE mount can deadlock.
+//
+// Rules act on the operations read, write, fsync, fallocate, truncate and open; the rest (lookup, stat, readdir, statfs,
+// release, ...) always passes. A hung medium hangs data; the metadata that a server has cached it still answers.
+//
+// What the kernel adds on its own: fsync and truncate take the inode's lock exclusively, and a held write holds that lock
+// shared. So while any write to a file is held, an fsync of the same file waits in the kernel, whichever bytes the rule names,
+// and every later write to that file waits behind the fsync. Reads are not affected.
+package faultfs

@@ -1,0 +1,5 @@
+//go:build mutant_noopfault
+
+package media
+
+const noopFault = true
