@@ -1,6 +1,7 @@
 package brokerlink
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -83,6 +84,8 @@ func classify(err error) Kind {
 	var argument *xmlrpc.ArgumentError
 	var network net.Error
 	switch {
+	case errors.Is(err, context.Canceled):
+		return KindEnded
 	case errors.As(err, &fault):
 		return KindFault
 	case errors.As(err, &status):

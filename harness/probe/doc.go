@@ -1,0 +1,38 @@
+// Package probe looks at one host's daemons from outside, and writes what it
+// sees as JSON lines: how fast every RPC method of the broker answers, what the
+// threads that may block on storage are doing, and what the broker itself
+// says. It belongs to no daemon, so a daemon that stops cannot stop it, and it
+// touches no storage.
+//
+// # What is called
+//
+// Each method has a loop of its own with one call at a time and a
+// connection for each call, as upstream's client does it. A loop that a call
+// held up does not catch up: it goes on at its next turn. A call that is
+// still unanswered shows as InFlight in every window, so a blocked method is seen
+// while it blocks, and with its latency or as failed when it ends.
+//
+// The calls leave the cluster as it is:
+//
+//   - put_stats repeats the own host's record as get_view just showed it;
+//     skipped while there is none.
+//   - push_hosts_state repeats the answer of is_host_alive; skipped while that is empty. This keeps that list from
+//     expiring, so is_host_alive proves nothing about the agent while a probe runs.
+//   - lock_host_id asks for the own id while the view says that it is held or being
+//     joined. Otherwise it would take back a lease that the agent gave up,
+//     so then it is sent with one argument too many, which is answered with nil.
+//   - release_host_id and reset_lockspace are always sent with one argument too
+//     many. That measures their way through the broker's door, not their work.
+//     RPC.Dispatch counts calls of this kind.
+//   - start_monitor starts storage-domain with the agent's options, which keeps the one that runs;
+//     stop_monitor names a submonitor that does not exist; notify sends an event
+//     that no rule asks for.
+//   - the others only read.
+//
+// # What is read
+//
+// Every 100 ms the probe reads /proc for each daemon whose pid file exists: all threads named ha-* with their state,
+// kernel wait channel, system call, and since when they have been in just this
+// call. An idle lane waits in futex. It needs the right to trace the daemons (the
+// same user without Yama's restriction, or CAP_SYS_PTRACE) to see system calls.
+package probe
