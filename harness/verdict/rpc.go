@@ -1,0 +1,114 @@
+package verdict
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// LatencyBound is what `always rpc` demands of each method in the time of faults, milliseconds.
+type LatencyBound struct{ P99MS, MaxMS float64 }
+
+// The limits of the excuse "this machine is slow".
+const (
+	// slowFactor: the time of faults may be so many times slower than the healthy time of the same run.
+	slowFactor = 3
+	// slowCalls: the healthy time must have at least so many calls to be an excuse.
+	slowCalls = 20
+	// slowCeilingMS: no call may take this long, whatever the machine. A handler that waits for storage takes seconds.
+	slowCeilingMS = 1000
+)
+
+// JudgeLatency judges one method. The figures of the fault phase must be under the bound. A machine that is slow as such is
+// no defect of the daemon: where the bound is broken, but the fault phase is at most three times as slow as the same method's
+// healthy phase of the same run, and no call took a second, the claim holds and slow is true. A call without an answer
+// always breaks the claim. Without a call in the fault phase, nothing was shown, and the claim does not hold.
+func JudgeLatency(bound LatencyBound, p Phases) (ok, slow bool) {
+	fault, healthy := p.Fault, p.Healthy
+	if fault.N == 0 || fault.Failed > 0 {
+		return false, false
+	}
+	// Strictly below, as the claim's "<" says.
+	p99ok, maxok := fault.P99MS < bound.P99MS, fault.MaxMS < bound.MaxMS
+	if p99ok && maxok {
+		return true, false
+	}
+	if healthy.N < slowCalls || fault.MaxMS >= slowCeilingMS {
+		return false, false
+	}
+	excused := (p99ok || fault.P99MS <= slowFactor*healthy.P99MS) && (maxok || fault.MaxMS <= slowFactor*healthy.MaxMS)
+	return excused, excused
+}
+
+// JudgeRPC judges `always rpc` for some hosts, over every method that was called there. rpc is by host, then by method.
+// Where the run had no fault, all calls stand in Healthy; then pass withFaults=false and those are judged.
+func JudgeRPC(bound LatencyBound, hosts []string, rpc map[string]map[string]Phases, withFaults bool) (ok bool, detail string) {
+	var broken, slow []string
+	worst, methods := "", 0
+	worstMS := -1.0
+	for _, host := range hosts {
+		if len(rpc[host]) == 0 {
+			broken = append(broken, host+": no call was measured")
+		}
+		for _, method := range sortedKeys(rpc[host]) {
+			p := rpc[host][method]
+			if !withFaults {
+				p = Phases{Fault: p.Healthy}
+			}
+			methods++
+			text := fmt.Sprintf("%s %s: %s", host, method, figures(p))
+			good, excused := JudgeLatency(bound, p)
+			switch {
+			case !good:
+				broken = append(broken, text)
+			case excused:
+				slow = append(slow, text)
+			}
+			if p.Fault.MaxMS > worstMS {
+				worst, worstMS = text, p.Fault.MaxMS
+			}
+		}
+	}
+	switch {
+	case len(broken) > 0:
+		return false, strings.Join(firstFew(broken), "; ")
+	case len(slow) > 0:
+		return true, "this machine is slow (the healthy phase of this run is, too): " + strings.Join(firstFew(slow), "; ")
+	}
+	return true, fmt.Sprintf("%d methods, the slowest %s", methods, worst)
+}
+
+// figures prints both phases of a method.
+func figures(p Phases) string {
+	return "healthy " + p.Healthy.String() + ", fault " + p.Fault.String()
+}
+
+// String prints "n=120 p50=0.4 p99=1.2 max=3.1 ms", and failures where there are some.
+func (l Latency) String() string {
+	if l.N == 0 {
+		return "n=0"
+	}
+	text := fmt.Sprintf("n=%d p50=%.2f p99=%.2f max=%.2f ms", l.N, l.P50MS, l.P99MS, l.MaxMS)
+	if l.Failed > 0 {
+		text += fmt.Sprintf(" (%d without an answer)", l.Failed)
+	}
+	return text
+}
+
+// firstFew keeps a detail readable: the first four of a list, and how many there are besides.
+func firstFew(list []string) []string {
+	const few = 4
+	if len(list) <= few {
+		return list
+	}
+	return append(slices.Clone(list[:few]), fmt.Sprintf("and %d more", len(list)-few))
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
