@@ -1,0 +1,145 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-ha/holdfast/daemons/clock"
+	"github.com/holdfast-ha/holdfast/daemons/xmlrpc"
+)
+
+// Fixed times of the probe.
+const (
+	Window    = 200 * time.Millisecond // of RPC and InFlight lines
+	lookEvery = 100 * time.Millisecond // at the processes
+	selfEvery = time.Second
+	forget    = 10 * time.Second // threads that were not seen for so long
+)
+
+// Options say whom to probe.
+type Options struct {
+	Socket  string        // the broker's
+	PIDs    string        // directory with broker.pid and agent.pid
+	HostID  int           // of the own host, 1..2000
+	SDUUID  string        // storage domain, as the agent passes it to the storage-domain submonitor
+	Rate    float64       // calls per second and method, above 0, at most 1000
+	Timeout time.Duration // of a call
+	Out     io.Writer     // for the lines; one Write each
+}
+
+func (o Options) check() error {
+	switch {
+	case o.Socket == "":
+		return errors.New("probe: no broker socket given")
+	case o.HostID < 1 || o.HostID > 2000:
+		return fmt.Errorf("probe: host id %d is outside 1..2000", o.HostID)
+	case !(o.Rate > 0 && o.Rate <= 1000):
+		return fmt.Errorf("probe: rate %g is outside 0..1000 calls a second", o.Rate)
+	case o.Timeout <= 0:
+		return fmt.Errorf("probe: timeout %s is not positive", o.Timeout)
+	case o.Out == nil:
+		return errors.New("probe: no output given")
+	}
+	return nil
+}
+
+// Run probes until ctx ends, and then returns nil. It goes on when the broker or the
+// agent is down, and says so in the lines. The errors are bad options and an
+// output that cannot be written.
+func Run(ctx context.Context, o Options) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	out := newWriter(o.Out, func(error) { cancel() })
+	k := &knowledge{hostID: o.HostID}
+	client := xmlrpc.NewClient(o.Socket, o.Timeout)
+	all := methods(o.HostID, o.SDUUID, k)
+	period := time.Duration(float64(time.Second) / o.Rate)
+
+	late := &atomic.Int64{}
+	windows := make([]*window, len(all))
+	var running sync.WaitGroup
+	for i, m := range all {
+		windows[i] = &window{method: m.name}
+		l := &loop{method: m, window: windows[i], client: client, out: out, late: late}
+		offset := period * time.Duration(i) / time.Duration(len(all))
+		running.Go(func() { l.run(ctx, period, offset) })
+	}
+	running.Go(func() { lookAtProcesses(ctx, o.PIDs, out) })
+	summarise(ctx, windows, late, out)
+	running.Wait()
+	return out.close()
+}
+
+// lookAtProcesses writes a line for each daemon until ctx ends.
+func lookAtProcesses(ctx context.Context, pids string, out *writer) {
+	p := processes{proc: "/proc", pids: pids}
+	every(ctx, lookEvery, func(now clock.Mono) {
+		for _, name := range []string{"broker", "agent"} {
+			out.write(p.look(name, now))
+		}
+		p.blocked.forget(now.Add(-forget))
+	})
+}
+
+// summarise writes the windows' lines until ctx ends, and the last window's.
+func summarise(ctx context.Context, windows []*window, late *atomic.Int64, out *writer) {
+	from := clock.Now()
+	lastSelf, lastCPU := from, cpuTime()
+	drain := func(now clock.Mono) {
+		for _, w := range windows {
+			ended, waiting := w.drain(from, now)
+			if ended != nil {
+				out.write(ended)
+			}
+			if waiting != nil {
+				out.write(waiting)
+			}
+		}
+		from = now
+	}
+	every(ctx, Window, func(now clock.Mono) {
+		drain(now)
+		if now.Sub(lastSelf) >= selfEvery-slack(selfEvery) {
+			cpu := cpuTime()
+			out.write(Self{
+				Head: Head{KindSelf, now.Seconds()}, CPUMS: milliseconds(cpu - lastCPU),
+				LateMS: milliseconds(time.Duration(late.Swap(0))), Dropped: int(out.dropped.Load()),
+			})
+			lastSelf, lastCPU = now, cpu
+		}
+	})
+	drain(clock.Now())
+}
+
+// every calls f each period until ctx ends.
+func every(ctx context.Context, period time.Duration, f func(clock.Mono)) {
+	ticker := time.NewTicker(period)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			f(clock.Now())
+		}
+	}
+}
+
+// cpuTime returns the processor time that this process has used.
+func cpuTime() time.Duration {
+	var u unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
