@@ -63,6 +63,7 @@ const (
 	KindNameInUse   Kind = "name-in-use" // a process of that name runs already
 	KindTimeout     Kind = "timeout"     // nothing came within the deadline: for a probe on the wire, the server is silent
 	KindRefused     Kind = "refused"     // the connection was refused or reset, or no route: the path answers, with a no
+	KindRejected    Kind = "rejected"    // the server answered, and the answer is no
 	KindFailed      Kind = "failed"
 )
 
@@ -140,8 +141,7 @@ type blockResult struct {
 
 // Answer is a probe on the wire that was answered.
 type Answer struct {
-	TookUS int64  `json:"took_us"`
-	Detail string `json:"detail,omitempty"`
+	TookUS int64 `json:"took_us"`
 }
 
 // Took is the time from the dial to the answer.
