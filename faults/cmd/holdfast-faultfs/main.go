@@ -1,0 +1,21 @@
+// Command holdfast-faultfs mounts a pass-through file system whose requests can be held and delayed on command.
+//
+//	holdfast-faultfs --backing /volumes --mount /export --control /run/holdfast/faultfs.sock
+//
+// It logs JSON lines to standard error; `"msg":"mounted"` says that it is ready. SIGTERM and SIGINT clear all rules and unmount.
+// Exit codes: 0 unmounted, 1 failure, 2 wrong usage, 3 files were still open and the mount was detached.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	code := run(ctx, os.Args[1:], os.Stderr)
+	stop()
+	os.Exit(code)
+}
