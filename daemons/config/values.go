@@ -87,10 +87,10 @@ func httpURL(value string) (string, error) {
 // number refuses NaN, because no comparison with it is true.
 func number(value string, low, high float64) (float64, error) {
 	f, err := strconv.ParseFloat(value, 64)
-	if err != nil || !(f >= low && f <= high) { //nolint:staticcheck // QF1001: the negated form would let NaN through
-		return 0, errBadValue
+	if err == nil && f >= low && f <= high {
+		return f, nil
 	}
-	return f, nil
+	return 0, errBadValue
 }
 
 func formatNumber(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }

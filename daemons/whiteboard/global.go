@@ -48,7 +48,7 @@ func DecodeGlobal(seg []byte) (Global, []string, error) {
 		case !found:
 			remark("segment 0: line %q is not key=value", abbreviate(key))
 		case key != "maintenance":
-			readable = true
+			readable = readable || plain(key) == nil
 			remark("segment 0: unknown key %q", abbreviate(key))
 		default:
 			flag, err := truth(value)

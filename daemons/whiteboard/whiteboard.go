@@ -25,8 +25,10 @@ const (
 	// Segments is the number of segments, the global block included.
 	Segments = MaxHostID + 1
 
-	// ParseVersion and FeatureVersion are tokens 0 and 1 of every record written. Readers refuse a greater parse version.
-	ParseVersion, FeatureVersion = 1, 1
+	// ParseVersion is token 0 of every record written. Readers refuse a greater one.
+	ParseVersion = 1
+	// FeatureVersion is token 1 of every record written.
+	FeatureVersion = 1
 )
 
 // Segment is one segment as it lies on the volume.
