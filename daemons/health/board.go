@@ -127,10 +127,10 @@ func (b Board) String() string {
 	return "[" + strings.Join(parts, " ") + "]"
 }
 
-// OK reports whether a daemon with these warnings is healthy: none is worse than a notice.
+// OK reports whether a daemon with these warnings is healthy: none is worse than low.
 func OK(warnings []Warning) bool {
 	for _, w := range warnings {
-		if w.Severity != Notice {
+		if w.Severity != Low {
 			return false
 		}
 	}

@@ -25,7 +25,7 @@ func TestEveryRowOfTheTableIsComplete(t *testing.T) {
 		require.NotEmpty(t, w.Title, w.Code)
 		require.NotRegexp(t, `\.$`, w.Title, "a title is no sentence with a full stop")
 		require.NotEmpty(t, w.Remedy, "%s: what is an operator to do?", w.Code)
-		require.Contains(t, []health.Severity{health.Error, health.Caution, health.Notice}, w.Severity, w.Code)
+		require.Contains(t, []health.Severity{health.High, health.Medium, health.Low}, w.Severity, w.Code)
 	}
 }
 
@@ -75,7 +75,7 @@ func TestSomeWarningsMustLastBeforeTheyAreShown(t *testing.T) {
 	require.Empty(t, raised)
 	raised, _ = b.Turn(6 * second)
 	require.Equal(t, []health.Code{health.LeaseNone}, codes(raised))
-	require.True(t, health.OK(b.Visible(6*second)), "a notice alone is healthy")
+	require.True(t, health.OK(b.Visible(6*second)), "a low warning alone is healthy")
 	b.Set(7*second, health.StorageStalled, "ha-writer")
 	require.False(t, health.OK(b.Visible(7*second)))
 }

@@ -25,11 +25,11 @@ const (
 // Severity says how bad a warning is.
 type Severity string
 
-// Severities, worst first. A notice does not make a daemon unhealthy.
+// Severities, worst first. A low one does not make a daemon unhealthy.
 const (
-	Error   Severity = "error"   // the daemon cannot do its work
-	Caution Severity = "warning" // it can, but something needs a look
-	Notice  Severity = "notice"  // a state that is fine if it was meant
+	High   Severity = "high"   // the daemon cannot do its work
+	Medium Severity = "medium" // it can, but something needs a look
+	Low    Severity = "low"    // a state that is fine if it was meant
 )
 
 // Warnable is one row of the table.
@@ -48,63 +48,63 @@ const count = 13
 // table is the order in which warnings are shown: causes before consequences.
 var table = [count]Warnable{
 	{
-		Code: Config, Title: "The configuration lacks something or is for tests only", Severity: Caution,
+		Code: Config, Title: "The configuration lacks something or is for tests only", Severity: Low,
 		Remedy: "Correct holdfast.conf as the detail says and restart the daemon.",
 	},
 	{
-		Code: StorageMissing, Title: "The whiteboard is not there", Severity: Error,
+		Code: StorageMissing, Title: "The whiteboard is not there", Severity: High,
 		Remedy: "Set whiteboard_path, attach the storage and check that the file or volume exists. " +
 			"The broker goes on by itself as soon as it can open it.",
 	},
 	{
-		Code: StorageStalled, Title: "Storage does not answer", Severity: Error,
+		Code: StorageStalled, Title: "Storage does not answer", Severity: High,
 		Remedy: "Look at the storage server, the network to it, and the thread that the detail names. " +
 			"The broker goes on by itself as soon as the call returns; restarting it does not help.",
 	},
 	{
-		Code: StorageErrors, Title: "Storage answers with errors", Severity: Error, DependsOn: []Code{StorageMissing},
+		Code: StorageErrors, Title: "Storage answers with errors", Severity: High, DependsOn: []Code{StorageMissing},
 		Remedy: "Look at the error in the detail and at the kernel's log. The broker retries by itself.",
 	},
 	{
-		Code: ReaderBlind, Title: "The other hosts' records are too old to rely on", Severity: Error,
+		Code: ReaderBlind, Title: "The other hosts' records are too old to rely on", Severity: High,
 		DependsOn: []Code{StorageMissing},
 		Remedy:    "Nothing may be started on old records; repair the storage. A stalled or failing reader lane is the usual cause.",
 	},
 	{
-		Code: RecordLate, Title: "This host's record does not reach storage, others will take it for dead", Severity: Error,
+		Code: RecordLate, Title: "This host's record does not reach storage, others will take it for dead", Severity: High,
 		DependsOn: []Code{StorageMissing},
 		Remedy:    "Repair the storage or the host id lease; see the other warnings for which of them it is.",
 	},
 	{
-		Code: SegmentOverwritten, Title: "Something else wrote this host's segment", Severity: Caution,
+		Code: SegmentOverwritten, Title: "Something else wrote this host's segment", Severity: Medium,
 		Remedy: "Check that no other host uses this host_id. A write that was stuck before a restart is harmless: " +
 			"the record has been published again.",
 	},
 	{
-		Code: SegmentUnreadable, Title: "Some segments of the whiteboard cannot be read as records", Severity: Caution,
+		Code: SegmentUnreadable, Title: "Some segments of the whiteboard cannot be read as records", Severity: Medium,
 		Remedy: "Clean the segments named in the detail if their hosts are gone; otherwise look at those hosts.",
 	},
 	{
-		Code: LeaseLost, Title: "The host id lease was lost", Severity: Error,
+		Code: LeaseLost, Title: "The host id lease was lost", Severity: High,
 		Remedy: "Look at sanlock's log and at the lockspace's storage. The broker joins again by itself.",
 	},
 	{
-		Code: LeaseUnconfirmed, Title: "sanlock does not answer", Severity: Error, VisibleIn: 3 * time.Second,
+		Code: LeaseUnconfirmed, Title: "sanlock does not answer", Severity: High, VisibleIn: 3 * time.Second,
 		Remedy: "Check that sanlock runs and that sanlock_socket is right.",
 	},
 	{
-		Code: LeasePending, Title: "The host id lease is wanted but not held yet", Severity: Notice,
+		Code: LeasePending, Title: "The host id lease is wanted but not held yet", Severity: Low,
 		DependsOn: []Code{LeaseLost, LeaseUnconfirmed},
 		Remedy: "Joining takes two to three I/O timeouts, and minutes after an unclean reboot under another name. " +
 			"If it lasts, look at the detail and at sanlock's log.",
 	},
 	{
-		Code: LeaseNone, Title: "The host id lease is not held, nobody asked for it", Severity: Notice,
+		Code: LeaseNone, Title: "The host id lease is not held, nobody asked for it", Severity: Low,
 		VisibleIn: 5 * time.Second,
 		Remedy:    "Start the agent; it asks for the lease.",
 	},
 	{
-		Code: EngineUnknown, Title: "The state of the engine VM is not known", Severity: Caution,
+		Code: EngineUnknown, Title: "The state of the engine VM is not known", Severity: Medium,
 		Remedy: "Look at the VM driver's error in the detail.",
 	},
 }

@@ -1,0 +1,324 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/holdfast-ha/holdfast/daemons/clock"
+)
+
+// leasing is what the core knows about the host id lease.
+type leasing struct {
+	state  LeaseState
+	since  clock.Mono // when state began
+	detail string
+
+	wanted bool // an agent asked for it and nobody has released it since
+	held   bool // sanlock confirmed it, and nothing said otherwise since: the own segment may be written
+	lost   bool // was held and wanted, and has not been held again
+
+	op    LeaseOp    // in flight; 0 = the lane is idle
+	opAt  clock.Mono // its start
+	stall bool       // it has been reported as stalled
+
+	polled      bool       // sanlock has answered or failed at least once
+	pollAt      clock.Mono // next question
+	problem     string     // why the last question failed; empty if it was answered
+	confirmedAt clock.Mono // start of the last question that was answered
+
+	joinAt     clock.Mono // no join before this
+	drainUntil clock.Mono // Draining: leave by then, written or not
+	leaveAt    clock.Mono // Draining: no attempt to leave before this
+	leaveUntil clock.Mono // Leaving: sanlock should be done by then
+	kept       bool       // leaving was refused because the lockspace is in use
+
+	reset      bool  // a reset waits or is in flight
+	resetToken Token // who waits for it
+}
+
+// leaveLimit is how long sanlock may take to remove an idle lockspace, which is 1 to 3 s; after that the lease counts
+// as held again and the release has to be asked for again.
+const leaveLimit = 15 * time.Second
+
+// become changes the state.
+func (c *Core) become(now clock.Mono, state LeaseState, detail string, out *outcome) {
+	l := &c.lease
+	if l.state == state && l.detail == detail {
+		return
+	}
+	if l.state != state {
+		l.state, l.since = state, now
+	}
+	l.detail = detail
+	out.changed = true
+	out.add(LeaseChanged{State: state, Detail: detail})
+}
+
+// lockWanted answers at once: OK only if the lease is held (S2). If it is not, joining begins by itself.
+func (c *Core) lockWanted(now clock.Mono, e LockWanted, out *outcome) {
+	l := &c.lease
+	switch {
+	case e.HostID != c.set.HostID:
+		out.reply(e.Token, fmt.Errorf("host id %d is not this host's own, which is %d", e.HostID, c.set.HostID))
+		return
+	case c.set.LeaseMissing != "":
+		out.reply(e.Token, errors.New(c.set.LeaseMissing))
+		return
+	case c.stop.wanted:
+		out.reply(e.Token, errors.New("the broker is ending"))
+		return
+	}
+	if !l.wanted {
+		l.wanted = true
+		out.changed = true
+	}
+	if l.state == Draining && l.held {
+		c.become(now, Held, "wanted again", out)
+	}
+	if l.state == Held {
+		out.reply(e.Token, nil)
+		return
+	}
+	out.reply(e.Token, fmt.Errorf("not held yet: %v", l.state))
+}
+
+// releaseWanted begins the release and answers at once; OK if there is something to release.
+func (c *Core) releaseWanted(now clock.Mono, e ReleaseWanted, out *outcome) {
+	if c.lease.wanted {
+		c.lease.wanted, c.lease.lost = false, false
+		out.changed = true
+	}
+	if c.beginRelease(now, out) {
+		out.reply(e.Token, nil)
+		return
+	}
+	out.reply(e.Token, errors.New("no host id is held"))
+}
+
+// beginRelease brings the lease on its way out and reports whether there is one.
+func (c *Core) beginRelease(now clock.Mono, out *outcome) bool {
+	l := &c.lease
+	switch l.state {
+	case Held:
+		l.drainUntil, l.leaveAt, l.kept = now.Add(c.set.DrainLimit), 0, false
+		c.become(now, Draining, "writing what is pending before the release", out)
+	case Joining:
+		l.drainUntil, l.leaveAt, l.kept = now, 0, false
+		c.become(now, Draining, "released while joining", out)
+	case Lost:
+		c.become(now, None, "released after it was lost", out)
+		return false
+	case None:
+		return false
+	case Draining, Leaving:
+	}
+	return true
+}
+
+// resetWanted refuses while this host uses the lockspace or another one may.
+func (c *Core) resetWanted(now clock.Mono, e ResetWanted, out *outcome) {
+	if err := c.resetForbidden(now); err != nil {
+		out.reply(e.Token, err)
+		return
+	}
+	c.lease.reset, c.lease.resetToken = true, e.Token
+	out.changed = true
+}
+
+func (c *Core) resetForbidden(now clock.Mono) error {
+	l := &c.lease
+	switch {
+	case c.set.LeaseMissing != "":
+		return errors.New(c.set.LeaseMissing)
+	case c.stop.wanted:
+		return errors.New("the broker is ending")
+	case l.reset:
+		return errors.New("a reset is under way")
+	case l.state != None && l.state != Lost:
+		return fmt.Errorf("the lease is %v", l.state)
+	case l.op == LeaseJoin:
+		return errors.New("the lockspace is being joined")
+	case !l.polled || l.problem != "":
+		return errors.New("sanlock did not tell whether the lockspace is in use")
+	}
+	return c.othersMayLive(now)
+}
+
+// startLease starts the next operation of the lease lane, if one is due and the lane is idle.
+func (c *Core) startLease(now clock.Mono, out *outcome) {
+	l := &c.lease
+	if l.op != 0 || c.set.LeaseMissing != "" {
+		return
+	}
+	switch {
+	case !l.polled:
+		c.startLeaseOp(now, LeasePoll, out)
+	case l.state == Draining && now >= l.leaveAt && (now >= l.drainUntil || c.drained(c.set.HostID)):
+		l.held = false // from here on sanlock may let go at any moment
+		c.startLeaseOp(now, LeaseLeave, out)
+	case l.reset:
+		c.startLeaseOp(now, LeaseReset, out)
+	case l.wanted && !c.stop.wanted && (l.state == None || l.state == Lost) && now >= l.joinAt:
+		c.startLeaseOp(now, LeaseJoin, out)
+	case now >= l.pollAt:
+		c.startLeaseOp(now, LeasePoll, out)
+	}
+}
+
+func (c *Core) startLeaseOp(now clock.Mono, op LeaseOp, out *outcome) {
+	c.lease.op, c.lease.opAt = op, now
+	out.add(StartLease{Op: op})
+}
+
+// leaseObserved takes the end of a lease operation.
+func (c *Core) leaseObserved(now clock.Mono, e LeaseObserved, out *outcome) {
+	l := &c.lease
+	if l.op == 0 || e.Op != l.op {
+		return
+	}
+	c.recovered(LeaseLane, l.op.String(), -1, now.Sub(l.opAt), &l.stall, out)
+	l.op = 0
+	out.changed = true
+	switch e.Op {
+	case LeasePoll:
+		c.leasePolled(now, e, out)
+	case LeaseJoin:
+		if e.Err != nil {
+			l.joinAt = now.Add(c.set.LeaseRetry)
+			c.become(now, c.unheld(), "joining failed: "+e.Err.Error(), out)
+			return
+		}
+		l.pollAt = now.Add(min(c.set.LeasePoll, time.Second))
+		c.become(now, Joining, "sanlock is adding the lockspace", out)
+	case LeaseLeave:
+		c.leaseLeft(now, e, out)
+	case LeaseReset:
+		out.reply(l.resetToken, e.Err)
+		l.reset, l.resetToken = false, 0
+		detail := "an empty lockspace was written"
+		if e.Err != nil {
+			detail = "writing an empty lockspace failed: " + e.Err.Error()
+		}
+		l.joinAt = 0
+		c.become(now, l.state, detail, out)
+	}
+}
+
+// leaseLeft takes the end of an attempt to leave.
+func (c *Core) leaseLeft(now clock.Mono, e LeaseObserved, out *outcome) {
+	l := &c.lease
+	l.pollAt = now
+	switch {
+	case errors.Is(e.Err, ErrLeaseInUse):
+		// Leaving would make sanlock kill the engine. The next poll says whether the lease is still held.
+		l.kept = true
+		c.become(now, Held, "kept, because it is in use: "+e.Err.Error(), out)
+	case e.Err != nil:
+		l.leaveAt = now.Add(min(c.set.LeaseRetry, time.Second))
+		c.become(now, Draining, "leaving failed: "+e.Err.Error(), out)
+	default:
+		l.leaveUntil = now.Add(leaveLimit)
+		c.become(now, Leaving, "sanlock is removing the lockspace", out)
+	}
+}
+
+// leasePolled takes sanlock's answer, or its silence.
+func (c *Core) leasePolled(now clock.Mono, e LeaseObserved, out *outcome) {
+	l := &c.lease
+	l.polled = true
+	l.pollAt = now.Add(c.set.LeasePoll)
+	if l.state == Leaving {
+		l.pollAt = now.Add(min(c.set.LeasePoll, 250*time.Millisecond))
+	}
+	if e.Err != nil {
+		l.problem = e.Err.Error()
+		if errors.Is(e.Err, ErrSanlockGone) {
+			c.leaseGone(now, "no sanlock renews it any more", out)
+		}
+		return
+	}
+	l.problem = ""
+	l.confirmedAt = e.Started
+	switch e.Seen {
+	case SeenHeld:
+		c.leaseSeenHeld(now, out)
+	case SeenAdding:
+		if l.state == None || l.state == Lost {
+			c.become(now, Joining, "sanlock is adding the lockspace", out)
+		}
+	case SeenRemoving:
+		if l.state == Held || l.state == Joining {
+			c.leaseGone(now, "sanlock is giving the lease up; renewing it failed", out)
+		}
+	case SeenAbsent:
+		c.leaseGone(now, "sanlock does not have the lockspace", out)
+	case SeenOther:
+		c.leaseGone(now, "sanlock has the lockspace's name or path with another host id", out)
+	}
+}
+
+func (c *Core) leaseSeenHeld(now clock.Mono, out *outcome) {
+	l := &c.lease
+	switch l.state {
+	case Draining:
+	case Leaving:
+		if now >= l.leaveUntil {
+			l.held = true
+			c.become(now, Held, "sanlock did not let go", out)
+		}
+	case Held:
+		l.held = true
+	default:
+		l.held, l.lost = true, false
+		c.become(now, Held, "confirmed by sanlock", out)
+	}
+}
+
+// leaseGone notes that the lease is not held, for the reason given.
+func (c *Core) leaseGone(now clock.Mono, why string, out *outcome) {
+	l := &c.lease
+	l.held = false
+	switch l.state {
+	case Held:
+		l.lost = l.wanted
+		l.joinAt = now.Add(c.set.LeaseRetry)
+		c.become(now, c.unheld(), why, out)
+	case Joining:
+		l.joinAt = now.Add(c.set.LeaseRetry)
+		c.become(now, c.unheld(), "joining failed: "+why+
+			"; sanlock's log tells why (another holder, not initialised, path missing)", out)
+	case Draining, Leaving:
+		c.become(now, None, "released", out)
+	case None, Lost:
+	}
+}
+
+// unheld is the state without a lease: Lost if it is missed.
+func (c *Core) unheld() LeaseState {
+	if c.lease.lost {
+		return Lost
+	}
+	return None
+}
+
+// expireLease gives up a lease that sanlock has not confirmed for longer than it can live without renewal.
+func (c *Core) expireLease(now clock.Mono, out *outcome) {
+	l := &c.lease
+	if l.held && now.Sub(l.confirmedAt) > c.set.LeaseLife {
+		c.leaseGone(now, fmt.Sprintf("not confirmed by sanlock for more than %s", c.set.LeaseLife), out)
+	}
+}
+
+// leaseView is the lease as a snapshot shows it.
+func (c *Core) leaseView() Lease {
+	l := &c.lease
+	view := Lease{State: l.state, Since: l.since, ConfirmedAt: l.confirmedAt, Detail: l.detail}
+	if l.wanted || l.state == Held || l.state == Joining || l.state == Draining || l.state == Leaving {
+		view.HostID = c.set.HostID
+	}
+	if c.set.LeaseMissing != "" {
+		view.Detail = c.set.LeaseMissing
+	}
+	return view
+}

@@ -1,0 +1,171 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+
+	"github.com/holdfast-ha/holdfast/daemons/clock"
+	"github.com/holdfast-ha/holdfast/daemons/whiteboard"
+)
+
+// reading is what the core knows from the reader lane.
+type reading struct {
+	busy   bool
+	since  clock.Mono // start of the pass in flight
+	stall  bool       // it has been reported as stalled
+	nextAt clock.Mono // no pass before this
+
+	seen     []seen // the view: segments that are not empty, ascending; replaced as a whole, never changed
+	lastAt   clock.Mono
+	took     time.Duration // of the last complete pass
+	bytes    int64         // that it read
+	problem  string        // why the last pass failed; empty if it did not
+	missing  bool          // it failed because the whiteboard is not there
+	failures int           // passes that failed since the last complete one
+}
+
+// seen is one segment of the view.
+type seen struct {
+	segment   int
+	data      *whiteboard.Segment
+	changedAt clock.Mono // start of the first pass that found it with these contents
+	problem   string     // why it cannot be decoded; empty if it can
+	stopped   bool       // its host said that it ended in good order
+}
+
+// startRead starts a pass if one is due.
+func (c *Core) startRead(now clock.Mono, out *outcome) {
+	r := &c.reader
+	if r.busy || c.set.StorageMissing != "" || c.stop.wanted || now < r.nextAt {
+		return
+	}
+	r.busy, r.since = true, now
+	out.changed = true
+	out.add(StartRead{})
+}
+
+// readDone takes the end of a pass: all of it, or nothing.
+func (c *Core) readDone(now clock.Mono, e ReadDone, out *outcome) {
+	r := &c.reader
+	if !r.busy {
+		return
+	}
+	c.recovered(ReaderLane, "read", -1, now.Sub(r.since), &r.stall, out)
+	r.busy = false
+	out.changed = true
+	if e.Err != nil {
+		r.failures++
+		r.problem, r.missing = e.Err.Error(), errors.Is(e.Err, fs.ErrNotExist)
+		r.nextAt = now.Add(min(doubled(c.set.RetryMin, r.failures, c.set.RetryMax), c.set.StorageDelay))
+		return
+	}
+	if r.failures > 0 {
+		// Storage is back. What waits in the mailbox need not sit out its pause.
+		c.mail.hurry()
+	}
+	r.failures, r.problem, r.missing = 0, "", false
+	c.writer.missing = false
+	r.nextAt = max(r.since.Add(c.set.StorageDelay), now.Add(min(c.set.RetryMin, c.set.StorageDelay)))
+	r.lastAt, r.took, r.bytes = e.Pass.Started, e.Pass.Ended.Sub(e.Pass.Started), e.Pass.Bytes
+	r.seen = merge(r.seen, e.Pass)
+	for i := range c.claims {
+		c.settle(now, &c.claims[i], e.Pass)
+	}
+}
+
+// doubled returns shortest, doubled with each failure after the first, at most longest.
+func doubled(shortest time.Duration, failures int, longest time.Duration) time.Duration {
+	pause := shortest
+	for i := 1; i < failures && pause < longest; i++ {
+		pause *= 2
+	}
+	return min(pause, longest)
+}
+
+// merge makes the new view of a pass. What did not change keeps its time and need not be decoded again.
+func merge(old []seen, pass Pass) []seen {
+	view := make([]seen, 0, len(pass.Segments))
+	for _, s := range pass.Segments {
+		if s.Data == nil || whiteboard.IsAbsent(s.Data[:]) {
+			continue
+		}
+		if before, ok := find(old, s.Segment); ok && *before.data == *s.Data {
+			view = append(view, before)
+			continue
+		}
+		view = append(view, examine(s, pass.Started))
+	}
+	return view
+}
+
+// examine judges one segment, alone.
+func examine(s Seen, at clock.Mono) seen {
+	found := seen{segment: s.Segment, data: s.Data, changedAt: at}
+	if s.Segment == 0 {
+		if _, _, err := whiteboard.DecodeGlobal(s.Data[:]); err != nil {
+			found.problem = err.Error()
+		}
+		return found
+	}
+	record, err := whiteboard.Decode(s.Segment, s.Data[:])
+	if err != nil {
+		found.problem = err.Error()
+	}
+	found.stopped = record.Stopped
+	return found
+}
+
+func find(view []seen, segment int) (seen, bool) {
+	i, ok := slices.BinarySearchFunc(view, segment, func(s seen, id int) int { return s.segment - id })
+	if !ok {
+		return seen{}, false
+	}
+	return view[i], true
+}
+
+// settle compares a claim with the new view.
+func (c *Core) settle(now clock.Mono, cl *claim, pass Pass) {
+	found, _ := find(c.reader.seen, cl.segment)
+	switch cl.judge(pass.Started, found.data) {
+	case undecided:
+	case confirmed:
+		if cl.segment == 0 {
+			cl.yield() // other hosts write segment 0 too: storage rules from here on
+			return
+		}
+		cl.confirmedAt = pass.Started
+		c.overwritten = false
+	case differs:
+		if cl.segment == 0 || !c.lease.held {
+			cl.yield()
+			return
+		}
+		// A write that hung in an earlier process has landed late, or somebody writes where he must not.
+		c.overwritten = true
+		c.overwrites++
+		c.number++
+		again := &version{number: c.number, segment: cl.segment, data: cl.newest.data, putAt: cl.newest.putAt}
+		cl.put(now, again, cl.stamped, cl.timestamp)
+		c.mail.put(again)
+	}
+}
+
+// othersMayLive returns why another host may be using the lockspace, or nil if none can be.
+func (c *Core) othersMayLive(now clock.Mono) error {
+	r := &c.reader
+	if c.aliveAt != 0 && now.Sub(c.aliveAt) <= c.set.AliveLimit && len(c.alive) > 0 {
+		return fmt.Errorf("the agent says that hosts %v are alive", c.alive)
+	}
+	if r.lastAt == 0 || now.Sub(r.lastAt) > c.set.AliveLimit {
+		return errors.New("the whiteboard has not been read lately, so other hosts may be alive")
+	}
+	for _, s := range r.seen {
+		if s.segment != 0 && s.segment != c.set.HostID && !s.stopped && s.problem == "" && now.Sub(s.changedAt) <= c.set.AliveLimit {
+			return fmt.Errorf("host %d published in the last %s", s.segment, c.set.AliveLimit)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/holdfast-ha/holdfast/daemons/whiteboard"
+)
+
+// Settings is what a core has to know beforehand. All durations are as they are to be used, already scaled.
+type Settings struct {
+	HostID int // 1 to whiteboard.MaxHostID
+
+	// StorageMissing is empty if the whiteboard is configured; otherwise it says what is missing, and no storage
+	// operation is ever started.
+	StorageMissing string
+	// LeaseMissing is the same for the lockspace.
+	LeaseMissing string
+	// ConfigRemarks are shown as the warning "config".
+	ConfigRemarks string
+
+	StorageDelay time.Duration // from the start of one pass to the start of the next
+	StallAfter   time.Duration // an operation older than this is a stall
+	ViewLimit    time.Duration // a view older than this is blind; an own record later than this is late
+	AliveLimit   time.Duration // a pushed list of hosts is valid, and a record that changed counts as alive, this long
+	RetryMin     time.Duration // first pause after a failed write or read
+	RetryMax     time.Duration // longest pause after a failed write
+	LeasePoll    time.Duration // how often sanlock is asked
+	LeaseRetry   time.Duration // pause after a join that failed or a lease that was lost
+	LeaseLife    time.Duration // a lease that sanlock has not confirmed for so long counts as lost: 8 I/O timeouts
+	DrainLimit   time.Duration // how long a release waits for the own record to be written
+	StopLimit    time.Duration // how long the whole end may take; DrainLimit is part of it
+}
+
+// Check returns what makes the settings unusable, or nil.
+func (s Settings) Check() error {
+	if s.HostID < 1 || s.HostID > whiteboard.MaxHostID {
+		return fmt.Errorf("broker: host id %d is outside 1..%d", s.HostID, whiteboard.MaxHostID)
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"StorageDelay", s.StorageDelay},
+		{"StallAfter", s.StallAfter},
+		{"ViewLimit", s.ViewLimit},
+		{"AliveLimit", s.AliveLimit},
+		{"RetryMin", s.RetryMin},
+		{"RetryMax", s.RetryMax},
+		{"LeasePoll", s.LeasePoll},
+		{"LeaseRetry", s.LeaseRetry},
+		{"LeaseLife", s.LeaseLife},
+		{"DrainLimit", s.DrainLimit},
+		{"StopLimit", s.StopLimit},
+	} {
+		if d.value <= 0 {
+			return fmt.Errorf("broker: setting %s must be longer than 0, is %s", d.name, d.value)
+		}
+	}
+	if s.RetryMin > s.RetryMax {
+		return fmt.Errorf("broker: setting RetryMin (%s) is longer than RetryMax (%s)", s.RetryMin, s.RetryMax)
+	}
+	if s.DrainLimit > s.StopLimit {
+		return errors.New("broker: setting DrainLimit is longer than StopLimit")
+	}
+	return nil
+}
