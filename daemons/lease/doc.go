@@ -26,9 +26,9 @@
 //
 // # Registered processes are killed
 //
-// Register ties leases to the calling process and its connection. When the lockspace is lost the daemon sends that
-// process SIGTERM, later SIGKILL. A broker never registers; only the engine does. A connection that only joins,
-// leaves and looks is never signalled.
+// Register ties leases to the calling process and its connection. When the lockspace is lost the daemon sends every
+// process that holds a lease in it SIGTERM, later SIGKILL; when the lockspace is removed on request, SIGKILL at once. A
+// broker never registers; only the engine does. A connection that only joins, leaves and looks is never signalled.
 //
 // # Host byte order
 //

@@ -6,7 +6,11 @@ import (
 	"time"
 )
 
-const flagAsync = 1
+// Flags of add_lockspace and rem_lockspace.
+const (
+	flagAsync  = 1
+	flagUnused = 2 // rem_lockspace only
+)
 
 // Version returns the daemon's version. It is answered at once, also while storage hangs: the cheapest sign of life.
 func (c Client) Version(ctx context.Context) (Version, error) {
@@ -16,7 +20,7 @@ func (c Client) Version(ctx context.Context) (Version, error) {
 	}
 	return Version{
 		Major: int(rep.data2 >> 24), Minor: int(rep.data2 >> 16 & 0xff), Patch: int(rep.data2 >> 8 & 0xff),
-		Protocol: int(rep.result),
+		Protocol: int(rep.version),
 	}, nil
 }
 
@@ -95,17 +99,28 @@ func (c Client) AddLockspace(ctx context.Context, l Lockspace, async bool, ioTim
 	return err
 }
 
-// RemLockspace leaves l and frees its host id. Registered processes that hold leases in it are killed first. With
-// async it returns at once and GetLockspaces shows l as Leaving until it is gone (1 to 3 s when idle, for ever while
-// storage hangs). ErrNotFound when it is not known, ErrInProgress when it is already on its way out.
+// RemLockspace leaves l and frees its host id. Registered processes that hold leases in it get SIGKILL first, with no
+// SIGTERM before it; see RemUnusedLockspace. With async it returns at once; GetLockspaces shows l as Leaving from the
+// daemon's next round on (up to 1 s later; until then it still looks held) until it is gone (1 to 3 s when idle, for
+// ever while storage hangs). ErrNotFound when it is not known, ErrInProgress when it is already on its way out.
 func (c Client) RemLockspace(ctx context.Context, l Lockspace, async bool) error {
+	return c.remLockspace(ctx, l, async, 0)
+}
+
+// RemUnusedLockspace is RemLockspace that refuses with ErrBusy while a registered process holds a lease in l.
+func (c Client) RemUnusedLockspace(ctx context.Context, l Lockspace, async bool) error {
+	return c.remLockspace(ctx, l, async, flagUnused)
+}
+
+func (c Client) remLockspace(ctx context.Context, l Lockspace, async bool, flags uint32) error {
 	cmd, err := c.lockspaceCommand("rem_lockspace", cmdRemLockspace, l)
 	if err != nil {
 		return err
 	}
+	cmd.flags = flags
 	cmd.waits = !async
 	if async {
-		cmd.flags = flagAsync
+		cmd.flags |= flagAsync
 	}
 	_, err = c.roundTrip(ctx, cmd)
 	return err

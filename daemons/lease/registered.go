@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sync"
 	"time"
 )
 
@@ -32,9 +31,8 @@ type Registered struct {
 	turn    chan struct{} // one token: the right to send
 	replies chan reply
 	gone    chan struct{} // closed when the connection has ended
-	closed  sync.Once
-	seq     uint32 // guarded by turn
-	cause   error  // set before gone is closed
+	seq     uint32        // guarded by turn
+	cause   error         // set before gone is closed
 }
 
 // Register connects and registers the calling process; the daemon takes its pid from the socket. From here on the
@@ -84,11 +82,11 @@ func (r *Registered) Gone() <-chan struct{} { return r.gone }
 
 // Close ends the registration; the daemon releases what this process holds.
 func (r *Registered) Close() error {
-	var err error
-	r.closed.Do(func() {
-		err = r.conn.Close()
-		<-r.gone
-	})
+	err := r.conn.Close()
+	<-r.gone
+	if errors.Is(err, net.ErrClosed) { // it had ended before
+		return nil
+	}
 	return err
 }
 

@@ -53,7 +53,7 @@ func (r Result) Errno() syscall.Errno {
 
 // Is matches the syscall.Errno that r stands for.
 func (r Result) Is(target error) bool {
-	errno, ok := target.(syscall.Errno) //nolint:errorlint // an Is method compares with the target itself
+	errno, ok := target.(syscall.Errno)
 	return ok && errno != 0 && errno == r.Errno()
 }
 

@@ -89,6 +89,7 @@ func (c command) bytes() []byte {
 
 // reply is one answer.
 type reply struct {
+	version uint32
 	number  uint32
 	seq     uint32
 	result  Result
@@ -116,10 +117,11 @@ func readHeader(r io.Reader) (reply, int, error) {
 		return reply{}, 0, fmt.Errorf("%w: length %d, want %d to %d bytes", errProtocol, length, headerSize, headerSize+maxReply)
 	}
 	return reply{
-		number: order.Uint32(b[8:]),
-		seq:    order.Uint32(b[20:]),
-		result: Result(int32(order.Uint32(b[24:]))),
-		data2:  order.Uint32(b[28:]),
+		version: order.Uint32(b[4:]),
+		number:  order.Uint32(b[8:]),
+		seq:     order.Uint32(b[20:]),
+		result:  Result(int32(order.Uint32(b[24:]))),
+		data2:   order.Uint32(b[28:]),
 	}, int(length - headerSize), nil
 }
 
