@@ -78,6 +78,10 @@ func (e *encoder) value(v any, path string, depth int) error {
 	if depth > maxEncodeDepth {
 		return &ValueError{path, "nested deeper than " + strconv.Itoa(maxEncodeDepth)}
 	}
+	if v == nil {
+		e.raw("<value><nil/></value>") // Python puts no line break here
+		return nil
+	}
 	e.raw("<value>")
 	if err := e.typed(v, path, depth); err != nil {
 		return err
@@ -88,8 +92,6 @@ func (e *encoder) value(v any, path string, depth int) error {
 
 func (e *encoder) typed(v any, path string, depth int) error {
 	switch v := v.(type) {
-	case nil:
-		e.raw("<nil/>")
 	case bool:
 		if v {
 			e.raw("<boolean>1</boolean>")
