@@ -148,7 +148,8 @@ func (g *Guarded) Cleanup(ctx context.Context) error {
 }
 
 // Finish does what is left of the life cycle, whatever state the fault is in: Heal, ProveGone, Cleanup. It goes on after a
-// failure, so that a fault which cannot be proven gone is still cleaned up, and returns all errors joined.
+// failure, so that a fault which cannot be proven gone is still cleaned up, and returns all errors joined. A fault that could
+// not be healed keeps its state, and Finish can be called again.
 func (g *Guarded) Finish(ctx context.Context) error {
 	var errs []error
 	switch g.State() {
@@ -159,8 +160,7 @@ func (g *Guarded) Finish(ctx context.Context) error {
 		errs = append(errs, g.ProveGone(ctx))
 	}
 	switch g.State() {
-	case New, Clean:
-	default:
+	case Ready, Healed, Gone:
 		errs = append(errs, g.Cleanup(ctx))
 	}
 	return errors.Join(errs...)
