@@ -21,7 +21,7 @@ type Cluster struct {
 	Peers []Peer
 	// Ignored are the other hosts whose segment holds no usable record, each with the reason (S13).
 	Ignored []string
-	// OwnTimestamp is the timestamp of the record of this host that the broker holds in memory; 0 if none.
+	// OwnTimestamp is the timestamp of the record of this host that the broker has; 0 if none.
 	OwnTimestamp int64
 	// Lease is this host's host id lease, ConfirmedAt when sanlock last confirmed it (0 never).
 	Lease       Lease
@@ -66,7 +66,7 @@ func readCluster(ownID int, sent, now clock.Mono, v View) Cluster {
 		record, err := whiteboard.Decode(segment.HostID, segment.Data)
 		switch {
 		case segment.HostID == ownID:
-			if err == nil && segment.OwnMemory {
+			if err == nil {
 				c.OwnTimestamp = record.Timestamp
 			}
 		case err != nil:

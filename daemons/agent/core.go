@@ -104,13 +104,13 @@ func (c *Core) monitor(now clock.Mono, a MonitorAnswer) {
 	switch a.Monitor {
 	case EngineHealth:
 		c.turn.health = true
-		c.known.health.take(now, a, keep, usableHealth)
+		c.known.health.take(now, a, keep)
 		if c.known.localEngine(now, keep).VM == vmUp {
 			c.engine.settle = 0
 		}
 	case StorageDomain:
 		c.turn.domain = true
-		c.known.domain.take(now, a, keep, usableDomain)
+		c.known.domain.take(now, a, keep)
 	}
 }
 

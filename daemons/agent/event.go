@@ -124,8 +124,6 @@ type View struct {
 type Segment struct {
 	HostID int
 	Data   []byte
-	// OwnMemory says that it is what this host's agents put, not what storage holds.
-	OwnMemory bool
 }
 
 // Lease is the state of a host id lease.

@@ -76,7 +76,7 @@ type result struct {
 // take takes in an answer. usable tells whether a text says something. A submonitor that was just started anew, because
 // the broker was, has nothing to say for a while; the result from before then counts until it is too old, so that a
 // restart of the broker does not look like the loss of the engine.
-func (r *result) take(now clock.Mono, a MonitorAnswer, keep time.Duration, usable func(string) bool) {
+func (r *result) take(now clock.Mono, a MonitorAnswer, keep time.Duration) {
 	if a.Restarted {
 		r.restarted = now
 	}
@@ -85,7 +85,7 @@ func (r *result) take(now clock.Mono, a MonitorAnswer, keep time.Duration, usabl
 		return
 	}
 	starting := r.restarted != 0 && now.Sub(r.restarted) <= keep
-	if starting && r.at != 0 && !usable(a.Text) {
+	if starting && r.at != 0 && !a.Monitor.Usable(a.Text) {
 		return
 	}
 	r.text, r.at = a.Text, a.Sent
@@ -110,6 +110,18 @@ func (f *facts) localEngine(now clock.Mono, keep time.Duration) whiteboard.Engin
 		return whiteboard.UnknownEngineStatus("no usable result of engine-health")
 	}
 	return presentable(status)
+}
+
+// Usable tells whether a submonitor's text says something; otherwise it has no result yet or not any more.
+func (m Monitor) Usable(text string) bool {
+	switch m {
+	case EngineHealth:
+		return usableHealth(text)
+	case StorageDomain:
+		return usableDomain(text)
+	default:
+		return false
+	}
 }
 
 func usableHealth(text string) bool {

@@ -54,14 +54,6 @@ func (h History) add(c Cluster, limit, keep time.Duration) History {
 	return History{all}
 }
 
-// span is the time between the oldest observation and the newest.
-func (h History) span() time.Duration {
-	if len(h.observations) == 0 {
-		return 0
-	}
-	return h.observations[0].at.Sub(h.observations[len(h.observations)-1].at)
-}
-
 // reference returns the newest observation that is older than the newest by more than window. ok is false if there is
 // none: then nobody can be called alive, and nobody dead.
 func (h History) reference(window time.Duration) (o observation, ok bool) {

@@ -11,6 +11,7 @@ import (
 type lastRecord struct {
 	serial    uint64
 	timestamp int64
+	refused   bool
 }
 
 // publish makes the record of this turn. Every publication has a timestamp of its own, even two within one second: peers
@@ -50,12 +51,12 @@ func (c *Core) publish(now clock.Mono, tick Tick, state State, stopped bool) Pub
 	return Publish{Serial: c.record.serial, HostID: c.set.HostID, Segment: segment, Alive: alive}
 }
 
-// nextTimestamp is the boot clock's second, or the next number that was not published yet. The broker may hold a record
-// of an earlier agent whose numbers had run ahead of the clock; it refuses older ones.
+// nextTimestamp is the boot clock's second, or the next number that was not published yet. The broker refuses a record
+// that is older than the one it has, which may be of an earlier agent whose numbers had run ahead of the clock.
 func (c *Core) nextTimestamp(boot int64) int64 {
 	next := max(boot, c.record.timestamp+1, 1)
 	const plausible = 1 << 32 // seconds; more than a century ahead of the clock is garbage
-	if own := c.known.cluster.OwnTimestamp; own >= next && own-next < plausible {
+	if own := c.known.cluster.OwnTimestamp; c.record.refused && own >= next && own-next < plausible {
 		next = own + 1
 	}
 	return next
@@ -70,6 +71,7 @@ func printable(t time.Time) time.Time {
 }
 
 func (c *Core) published(p Published) []Effect {
+	c.record.refused = p.Failure == "" && p.Refused
 	switch {
 	case p.Failure != "":
 		c.known.putFailure = p.Failure
