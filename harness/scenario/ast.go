@@ -25,7 +25,8 @@ type Scenario struct {
 	// Sections are the txtar sections behind the statements.
 	Sections []txtar.File
 
-	gaps map[int]gap // what stands before a statement (by index; len(Statements): behind the last)
+	gaps    map[int]gap    // what stands before a statement (by index; len(Statements): behind the last)
+	written map[int]string // how a statement was written (by index), where that is not its canonical text
 }
 
 // gap is the comments and the blank line before a statement.

@@ -3,6 +3,8 @@ package scenario
 import (
 	"fmt"
 	"slices"
+
+	"github.com/holdfast-ha/holdfast/daemons/health"
 )
 
 // Check looks at what single lines cannot show: hosts that the cluster does not have, faults that its storage cannot have,
@@ -37,6 +39,7 @@ func (c *checking) statement(statement Statement) {
 			c.fail(statement, fmt.Sprintf("the cluster has no %s", host), fmt.Sprintf("host1 to host%d", c.scenario.Cluster.Hosts), "")
 		}
 	}
+	c.code(statement)
 	switch s := statement.(type) {
 	case *AlwaysRPC:
 		if s.P99 > s.Max {
@@ -51,6 +54,35 @@ func (c *checking) statement(statement Statement) {
 	case *Heal:
 		c.heal(s)
 	}
+}
+
+// code looks up the warning that a statement names.
+func (c *checking) code(statement Statement) {
+	var code string
+	switch s := statement.(type) {
+	case *Expect:
+		code = warningOf(s.Condition)
+	case *Saw:
+		code = warningOf(s.Condition)
+	}
+	if _, known := health.Lookup(health.Code(code)); code == "" || known {
+		return
+	}
+	var codes []string
+	for _, row := range health.Table() {
+		codes = append(codes, string(row.Code))
+	}
+	c.fail(statement, fmt.Sprintf("no daemon warns %q", code), oneOf(codes), nearest(code, codes))
+}
+
+func warningOf(condition Condition) string {
+	switch w := condition.(type) {
+	case Warns:
+		return w.Code
+	case Clear:
+		return w.Code
+	}
+	return ""
 }
 
 func (c *checking) inject(s *Inject) {

@@ -46,6 +46,7 @@ func Parse(file string, data []byte) (*Scenario, error) {
 		File:     file,
 		Sections: archive.Files,
 		gaps:     map[int]gap{},
+		written:  map[int]string{},
 	}}
 	lines := strings.Split(string(archive.Comment), "\n")
 	for i, line := range lines {
@@ -121,6 +122,9 @@ func (r *reading) statement(number int, text string) {
 	}
 	s.gaps[len(s.Statements)] = r.gap
 	r.gap = gap{}
+	if text != statement.String() {
+		s.written[len(s.Statements)] = text
+	}
 	s.Statements = append(s.Statements, statement)
 }
 

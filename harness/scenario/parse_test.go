@@ -159,7 +159,7 @@ func TestCheckFindsWhatSingleLinesCannotShow(t *testing.T) {
 		head + "hang media op=read\nheal hang media op=write":   `f.txt:3: "hang media op=write" is not in effect here: expected one of the faults in effect; did you mean "hang media op=read"?`,
 		head + "freeze nfs\nfreeze nfs":                         "f.txt:3: the same fault is in effect since line 2: expected `heal freeze nfs` before it",
 		head + "always rpc all p99 < 1s max < 10ms":             `f.txt:2: p99 < 1s allows more than max < 10ms: expected p99 at most max`,
-		head + "expect host1 warns x late<1s within=1s":         `f.txt:2: late< without a fault before it: there is no stalled operation to count from`,
+		head + "expect host1 warns config late<1s within=1s":    `f.txt:2: late< without a fault before it: there is no stalled operation to count from`,
 		head + "freeze nfs\nheal freeze nfs\nfreeze nfs\nheal ": "",
 	} {
 		s, err := Parse("f.txt", []byte(text))
@@ -171,4 +171,24 @@ func TestCheckFindsWhatSingleLinesCannotShow(t *testing.T) {
 		}
 		require.EqualError(t, err, want, text)
 	}
+}
+
+func TestCheckKnowsTheWarnings(t *testing.T) {
+	s, err := Parse("f.txt", []byte("cluster hosts=3 storage=nfs\nexpect host1 warns storage-staled within=1s"))
+	require.NoError(t, err)
+	var one *Error
+	require.ErrorAs(t, Check(s), &one)
+	require.Equal(t, 2, one.Line)
+	require.Equal(t, `no daemon warns "storage-staled"`, one.Problem)
+	require.Equal(t, "storage-stalled", one.Nearest)
+	require.Contains(t, one.Expected, "lease-lost")
+}
+
+func TestRemarks(t *testing.T) {
+	s, err := Parse("f.txt", []byte("cluster hosts=3 storage=nfs\nwait 60m\n"))
+	require.NoError(t, err)
+	require.NoError(t, Check(s))
+	remarks := Remarks(s)
+	require.Len(t, remarks, 5, "no prose, two lines not canonical, no claim, no fault")
+	require.Equal(t, Remark{Line: 2, Text: `"wait 60m" is canonically written "wait 1h"`}, remarks[2])
 }

@@ -1,0 +1,26 @@
+package scenario
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The scenario files of the project are canonical, checked, and say what they show.
+func TestScenarioFiles(t *testing.T) {
+	paths, err := filepath.Glob("../../scenarios/*.txt")
+	require.NoError(t, err)
+	require.NotEmpty(t, paths)
+	for _, path := range paths {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			s, err := Load(path)
+			require.NoError(t, err)
+			data, err := os.ReadFile(path)
+			require.NoError(t, err)
+			require.Equal(t, s.String(), string(data), "the file is not in canonical form")
+			require.Empty(t, Remarks(s))
+		})
+	}
+}
