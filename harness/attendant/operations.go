@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -98,7 +99,21 @@ func (s *Server) spawn(a Spec) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.children.end(ch), nil
+	p := s.children.end(ch)
+	if a.PIDFile != "" {
+		if err := writePIDFile(a.PIDFile, p.PID); err != nil {
+			s.children.killGroup(ch)
+			return nil, &Error{Kind: KindFailed, Text: err.Error()}
+		}
+	}
+	return p, nil
+}
+
+func writePIDFile(path string, pid int) error {
+	if err := os.WriteFile(path+".new", []byte(strconv.Itoa(pid)+"\n"), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }
 
 func validName(s string) bool {
@@ -221,7 +236,6 @@ func (c *capped) String() string { return strings.ToValidUTF8(c.buf.String(), "?
 
 // readBlock reads with O_DIRECT where the file system has it, else after dropping the cached pages.
 func readBlock(a blockArgs) (any, error) {
-	const align = 4096
 	if a.Length < 1 || a.Length > MaxBlock || a.Offset < 0 {
 		return nil, &Error{Kind: KindBadRequest, Text: fmt.Sprintf("offset %d, length %d: want an offset from 0 and a length of 1 to %d", a.Offset, a.Length, MaxBlock)}
 	}

@@ -84,6 +84,8 @@ type Spec struct {
 	Env    []string `json:"env,omitempty"`    // KEY=VALUE, the whole environment beside PATH; nil gives PATH alone
 	Stdout string   `json:"stdout,omitempty"` // "" = discarded
 	Dir    string   `json:"dir,omitempty"`    // "" = /
+	// PIDFile, when set, is written with the process id in decimal; the file of an earlier start is replaced in one step.
+	PIDFile string `json:"pid_file,omitempty"`
 }
 
 // Process is what the attendant knows of a program that it started.

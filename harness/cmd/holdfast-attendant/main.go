@@ -29,6 +29,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		switch args[0] {
 		case "check-export":
 			return checkExport(args[1:], stdout, stderr)
+		case "format":
+			return format(ctx, args[1:], stdout, stderr)
 		}
 	}
 	flags := flag.NewFlagSet("holdfast-attendant", flag.ContinueOnError)

@@ -42,9 +42,11 @@ type Cluster struct {
 	Storage    *Storage
 
 	docker *client.Client
+	began  time.Time // when Up was called; after Open, when that was
 
-	mu    sync.Mutex
-	steps []Step
+	mu       sync.Mutex // also makes calls of progress one at a time
+	steps    []Step
+	progress func(Step)
 }
 
 // Network is the cluster's own bridge network.

@@ -1,0 +1,68 @@
+package container
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Paths inside a host's container.
+const (
+	inRun        = "/run/holdfast"
+	inLogs       = "/holdfast/run"
+	inBin        = "/holdfast/bin"
+	inBroker     = inRun + "/broker.sock"
+	inSanlockDir = inRun + "/sanlock"
+	inSanlock    = inSanlockDir + "/sanlock.sock"
+	inConf       = inLogs + "/holdfast.conf"
+)
+
+// Names of the lockspace, the engine's resource, and the storage domain of every cluster.
+const (
+	LockspaceName  = "hosted-engine"
+	EngineResource = "engine"
+	DomainUUID     = "8f1d3b52-5a0e-4c0a-9f0e-686f6c646661"
+)
+
+// engineHealth is the page of the stand-in engine, on the loopback of its host's own network namespace.
+const engineHealth = "127.0.0.1:8080"
+
+func inStorage(volume string) string { return "/storage/" + volume + ".img" }
+
+// holdfastConf is the text of one host's holdfast.conf: what differs from the defaults, then the run's own lines.
+func holdfastConf(o Options, name string, id int) string {
+	engine := []string{
+		inBin + "/holdfast-engine", "--sanlock-socket", inSanlock, "--lockspace", LockspaceName, "--resource", EngineResource,
+		"--lease-path", inStorage(Lease), "--lease-offset", "0", "--disk", inStorage(Disk), "--listen", engineHealth,
+		"--log", inLogs + "/engine.log", "--host", name,
+	}
+	lines := map[string]string{
+		"host_id":         strconv.Itoa(id),
+		"host_name":       name,
+		"run_dir":         inRun,
+		"broker_socket":   inBroker,
+		"socket_mode":     "0666",
+		"whiteboard_path": inStorage(Whiteboard),
+		"lockspace_name":  LockspaceName,
+		"lockspace_path":  inStorage(Lockspace),
+		"sanlock_socket":  inSanlock,
+		"io_timeout":      o.IOTimeout.Truncate(time.Second).String(),
+		"sd_uuid":         DomainUUID,
+		"vm_driver":       "command",
+		"vm_command":      strings.Join(engine, " "),
+		"vm_health_url":   "http://" + engineHealth + "/health",
+		"time_factor":     strconv.FormatFloat(o.TimeFactor, 'g', -1, 64),
+	}
+	maps.Copy(lines, o.Config)
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Host %d of test cluster %s; made by the harness.\n", id, o.RunID)
+	for _, k := range slices.Sorted(maps.Keys(lines)) {
+		fmt.Fprintf(&b, "%s = %s\n", k, lines[k])
+	}
+	return b.String()
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
