@@ -2,10 +2,10 @@ package xmlrpc
 
 import "fmt"
 
-// ArgumentError says that a call's arguments do not fit its method. It never
-// contains the argument itself, which may be secret (S39).
+// ArgumentError says that an argument or a result is not what its method has. It never
+// contains the value itself, which may be secret (S39).
 type ArgumentError struct {
-	What string // for instance "host_id"; "" for the number of arguments
+	What string // for instance "host_id"; "" means the number of arguments
 	Want string
 	Got  string // a type or a number
 }
@@ -15,7 +15,7 @@ func (e *ArgumentError) Error() string {
 	if e.What == "" {
 		return fmt.Sprintf("expected %s arguments, got %s", e.Want, e.Got)
 	}
-	return fmt.Sprintf("argument %s: expected %s, got %s", e.What, e.Want, e.Got)
+	return fmt.Sprintf("%s: expected %s, got %s", e.What, e.Want, e.Got)
 }
 
 // Count checks the number of arguments. The error is an *ArgumentError.
