@@ -228,7 +228,8 @@ func record(t interface{ Fatalf(string, ...any) }, hostID int, timestamp int64) 
 		EngineStatus: `{"vm": "down", "health": "bad", "detail": "unknown"}`, HostName: fmt.Sprintf("host%d", hostID),
 		ConfOnSharedStorage: true,
 	}
-	s, err := whiteboard.Encode(r, whiteboard.Human{Timestamp: timestamp, HostID: hostID, Score: 3400})
+	wall := time.Unix(1_700_000_000+timestamp, 0).UTC()
+	s, err := whiteboard.Encode(r, whiteboard.Human{Timestamp: timestamp, HostID: hostID, Score: 3400, ConfOnSharedStorage: true, TimestampWall: wall, ConfWall: wall})
 	if err != nil {
 		t.Fatalf("encode: %v", err)
 	}

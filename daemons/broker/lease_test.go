@@ -1,0 +1,291 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/holdfast-ha/holdfast/daemons/health"
+)
+
+func TestLockSaysOkOnlyWhenHeld_S2(t *testing.T) {
+	r := newRig(t, testSettings())
+	require.False(t, r.lock().OK)
+	require.Equal(t, LeasePoll, r.leasing, "first it is asked what sanlock holds already")
+	r.finishLease(SeenAbsent, nil)
+	require.Equal(t, LeaseJoin, r.leasing)
+	require.False(t, r.lock().OK)
+	r.finishLease(0, nil)
+	require.Equal(t, "joining", r.snapshot.Lease.State.String())
+	require.False(t, r.lock().OK)
+	r.poll(SeenAdding)
+	require.False(t, r.lock().OK)
+	require.True(t, r.warns(health.LeasePending))
+	r.poll(SeenHeld)
+	require.True(t, r.lock().OK)
+	require.False(t, r.warns(health.LeasePending))
+	require.Equal(t, 3, r.snapshot.Lease.HostID)
+	require.Equal(t, r.now, r.snapshot.Lease.ConfirmedAt)
+}
+
+func TestLockOfAnotherHostIDIsRefused(t *testing.T) {
+	r := newRig(t, testSettings())
+	got := r.ask(func(token Token) Event { return LockWanted{Token: token, HostID: 4} })
+	require.False(t, got.OK)
+	require.Contains(t, got.Reason, "which is 3")
+	require.False(t, r.core.lease.wanted)
+}
+
+func TestALeaseLeftByAnEarlierProcessIsFound(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.step(Tick{})
+	r.finishLease(SeenHeld, nil)
+	require.True(t, r.lock().OK, "the lockspace belongs to sanlock and outlives a broker")
+}
+
+func TestAFailedJoinIsTriedAgainAndSaysWhy(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.lock()
+	r.finishLease(SeenAbsent, nil)
+	r.finishLease(0, errors.New("cannot open the path (sanlock error -19)"))
+	require.Equal(t, None, r.core.lease.state)
+	require.Contains(t, r.snapshot.Lease.Detail, "-19")
+	require.True(t, r.warns(health.LeasePending))
+	r.poll(SeenAbsent)
+	r.wait(2 * time.Second)
+	r.poll(SeenAbsent)
+	r.wait(time.Second)
+	if r.leasing == LeasePoll {
+		r.finishLease(SeenAbsent, nil)
+	}
+	require.Equal(t, LeaseJoin, r.leasing, "after rejoin_backoff")
+	r.finishLease(0, nil)
+	require.Equal(t, Joining, r.core.lease.state)
+	r.poll(SeenAbsent) // the asynchronous join failed inside sanlock
+	require.Equal(t, None, r.core.lease.state)
+	require.Contains(t, r.snapshot.Lease.Detail, "sanlock's log")
+}
+
+func TestALeaseThatSanlockForgotIsJoinedAgain(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.hold()
+	r.poll(SeenAbsent)
+	require.Equal(t, Lost, r.core.lease.state)
+	require.True(t, r.warns(health.LeaseLost))
+	require.False(t, r.lock().OK)
+	r.wait(4 * time.Second)
+	if r.leasing == LeasePoll {
+		r.finishLease(SeenAbsent, nil)
+	}
+	require.Zero(t, r.leasing)
+	r.wait(time.Second)
+	require.Equal(t, LeaseJoin, r.leasing)
+	r.finishLease(0, nil)
+	require.True(t, r.warns(health.LeaseLost), "still lost while it is joining")
+	r.poll(SeenHeld)
+	require.False(t, r.warns(health.LeaseLost))
+	require.True(t, r.lock().OK)
+}
+
+func TestADeadSanlockIsALostLeaseAndASilentOneIsNotAtOnce(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.hold()
+	for r.leasing == 0 {
+		r.wait(100 * time.Millisecond)
+	}
+	r.finishLease(0, errors.New("timeout"))
+	require.Equal(t, Held, r.core.lease.state, "silence says nothing about the lease")
+	require.True(t, r.core.board.Holds(health.LeaseUnconfirmed))
+	for range 100 {
+		r.wait(time.Second)
+		if r.leasing != 0 {
+			r.finishLease(0, errors.New("timeout"))
+		}
+	}
+	require.Equal(t, Lost, r.core.lease.state, "80 s without confirmation is longer than the lease can live")
+	r.wait(10 * time.Second)
+	r.poll(SeenHeld)
+	require.Equal(t, Held, r.core.lease.state)
+
+	for r.leasing == 0 {
+		r.wait(100 * time.Millisecond)
+	}
+	r.finishLease(0, fmt.Errorf("connect: %w", ErrSanlockGone))
+	require.Equal(t, Lost, r.core.lease.state)
+}
+
+func TestReleaseWritesTheLastRecordFirst_S19(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.hold()
+	r.mustPut(3, record(t, 3, 100))
+	r.mustPut(3, record(t, 3, 110)) // the record that says: stopped
+	require.True(t, r.release().OK)
+	require.Equal(t, "leaving", r.snapshot.Lease.State.String())
+	r.poll(SeenHeld)
+	r.finishWrite(nil)
+	require.NotNil(t, r.writing, "the last record must be written before the lease is given back")
+	require.NotEqual(t, LeaseLeave, r.leasing)
+	r.finishWrite(nil)
+	if r.leasing == LeasePoll {
+		r.finishLease(SeenHeld, nil)
+	}
+	require.Equal(t, LeaseLeave, r.leasing)
+	r.mustPut(3, record(t, 3, 120))
+	require.Nil(t, r.writing, "from here on nothing of the own segment is written")
+	r.finishLease(0, nil)
+	r.poll(SeenRemoving)
+	require.Equal(t, "leaving", r.snapshot.Lease.State.String())
+	r.poll(SeenAbsent)
+	require.Equal(t, "none", r.snapshot.Lease.State.String())
+	r.wait(time.Minute)
+	require.NotEqual(t, LeaseJoin, r.leasing, "released is released")
+}
+
+func TestReleaseDoesNotWaitForAStuckWriter(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.hold()
+	r.mustPut(3, record(t, 3, 100))
+	require.True(t, r.release().OK)
+	r.poll(SeenHeld)
+	r.wait(4 * time.Second)
+	if r.leasing == LeasePoll {
+		r.finishLease(SeenHeld, nil)
+	}
+	r.wait(time.Second)
+	if r.leasing == LeasePoll {
+		r.finishLease(SeenHeld, nil)
+	}
+	require.Equal(t, LeaseLeave, r.leasing)
+}
+
+func TestReleaseWithoutALeaseSaysSo(t *testing.T) {
+	r := newRig(t, testSettings())
+	require.False(t, r.release().OK)
+	r.lock()
+	require.False(t, r.release().OK, "wanted, but nothing was joined yet")
+	r.finishLease(SeenAbsent, nil)
+	require.NotEqual(t, LeaseJoin, r.leasing, "and the wish is gone")
+}
+
+func TestReleaseWhileJoiningLeaves(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.lock()
+	r.finishLease(SeenAbsent, nil)
+	r.finishLease(0, nil)
+	require.Equal(t, Joining, r.core.lease.state)
+	require.True(t, r.release().OK)
+	require.Equal(t, LeaseLeave, r.leasing)
+	r.finishLease(0, nil)
+	r.poll(SeenAbsent)
+	require.Equal(t, None, r.core.lease.state)
+}
+
+func TestALockDuringTheDrainKeepsTheLease(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.hold()
+	r.mustPut(3, record(t, 3, 100))
+	require.True(t, r.release().OK)
+	require.True(t, r.lock().OK)
+	r.finishWrite(nil)
+	r.poll(SeenHeld)
+	require.Equal(t, Held, r.core.lease.state)
+}
+
+func TestALeaseInUseIsNotTakenFromUnderTheEngine(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.hold()
+	require.True(t, r.release().OK)
+	require.Equal(t, LeaseLeave, r.leasing)
+	r.finishLease(0, fmt.Errorf("%w: pid 77 holds hosted-engine:engine", ErrLeaseInUse))
+	require.Equal(t, Held, r.core.lease.state)
+	require.Contains(t, r.snapshot.Lease.Detail, "pid 77")
+	r.poll(SeenHeld)
+	require.True(t, r.core.lease.held)
+}
+
+func TestResetIsRefusedWhileTheLockspaceMayBeInUse(t *testing.T) {
+	reset := func(r *rig) Reply {
+		return r.ask(func(token Token) Event { return ResetWanted{Token: token} })
+	}
+	fresh := func(t *testing.T, segments map[int][]byte) *rig {
+		r := newRig(t, testSettings())
+		r.step(Tick{})
+		r.finishLease(SeenAbsent, nil)
+		r.finishRead(segments, nil)
+		return r
+	}
+	t.Run("nothing known about the whiteboard", func(t *testing.T) {
+		r := newRig(t, testSettings())
+		r.step(Tick{})
+		r.finishLease(SeenAbsent, nil)
+		require.Contains(t, reset(r).Reason, "has not been read")
+	})
+	t.Run("held", func(t *testing.T) {
+		r := newRig(t, testSettings())
+		r.hold()
+		require.Contains(t, reset(r).Reason, "the lease is held")
+	})
+	t.Run("joining", func(t *testing.T) {
+		r := fresh(t, nil)
+		r.lock()
+		require.NotZero(t, r.leasing)
+		require.NotEmpty(t, reset(r).Reason)
+	})
+	t.Run("the agent says that somebody lives", func(t *testing.T) {
+		r := fresh(t, nil)
+		r.step(HostsPushed{Alive: []int{5}})
+		require.Contains(t, reset(r).Reason, "[5] are alive")
+	})
+	t.Run("a record was seen to change lately", func(t *testing.T) {
+		r := fresh(t, map[int][]byte{5: record(t, 5, 1)})
+		require.Contains(t, reset(r).Reason, "host 5 published")
+	})
+	t.Run("sanlock is silent", func(t *testing.T) {
+		r := newRig(t, testSettings())
+		r.step(Tick{})
+		r.finishLease(0, errors.New("timeout"))
+		r.finishRead(nil, nil)
+		require.Contains(t, reset(r).Reason, "sanlock did not tell")
+	})
+	t.Run("nobody is there", func(t *testing.T) {
+		r := fresh(t, map[int][]byte{3: record(t, 3, 1)})
+		r.step(ResetWanted{Token: 99})
+		require.NotContains(t, r.replies, Token(99), "answered when it is done")
+		require.Equal(t, LeaseReset, r.leasing)
+		require.Contains(t, reset(r).Reason, "under way")
+		r.finishLease(0, nil)
+		require.True(t, r.replies[99].OK)
+		require.Contains(t, r.snapshot.Lease.Detail, "empty lockspace was written")
+	})
+	t.Run("an old record that never changes is nobody", func(t *testing.T) {
+		r := fresh(t, map[int][]byte{5: record(t, 5, 1)})
+		for range 7 {
+			r.wait(10 * time.Second)
+			if r.leasing != 0 {
+				r.finishLease(SeenAbsent, nil)
+			}
+			r.finishRead(map[int][]byte{5: record(t, 5, 1)}, nil)
+		}
+		r.step(ResetWanted{Token: 99})
+		if r.leasing == LeasePoll {
+			r.finishLease(SeenAbsent, nil)
+		}
+		require.Equal(t, LeaseReset, r.leasing)
+		r.finishLease(0, errors.New("EIO"))
+		require.False(t, r.replies[99].OK)
+	})
+}
+
+func TestWithoutALockspaceNothingIsAskedOfSanlock(t *testing.T) {
+	set := testSettings()
+	set.LeaseMissing = "lockspace_path is not set"
+	r := newRig(t, set)
+	got := r.lock()
+	require.False(t, got.OK)
+	require.Equal(t, "lockspace_path is not set", got.Reason)
+	r.wait(time.Minute)
+	require.Zero(t, r.leasing)
+}
