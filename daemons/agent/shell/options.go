@@ -49,16 +49,18 @@ type Options struct {
 	Notify func(message string) error
 }
 
-func (o Options) check() error {
+// Check tells what is wrong with the options, apart from the log, so that a configuration can be judged without running.
+func (o Options) Check() error {
 	switch {
 	case o.Broker == nil:
 		return errors.New("agent: no broker")
-	case o.Clock == nil || o.Log == nil:
-		return errors.New("agent: no clock or no log")
+	case o.Clock == nil:
+		return errors.New("agent: no clock")
 	case o.Config.Timing.Tick <= 0 || o.Config.Timing.RPCTimeout <= 0 || o.Config.Timing.ShutdownGrace <= 0:
 		return errors.New("agent: tick, rpc_timeout and shutdown_grace must be positive")
 	}
-	return nil
+	_, err := agent.New(o.settings())
+	return err
 }
 
 func (o Options) settings() agent.Settings {

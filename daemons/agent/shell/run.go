@@ -18,8 +18,11 @@ var ErrNotOrderly = errors.New("the agent stopped, but the broker did not take t
 // is. The error is nil after an orderly stop, ErrNotOrderly after another, and says what is wrong with the options if
 // the agent could not begin.
 func Run(ctx context.Context, o Options) error {
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return err
+	}
+	if o.Log == nil {
+		return errors.New("agent: no log")
 	}
 	core, err := agent.New(o.settings())
 	if err != nil {
