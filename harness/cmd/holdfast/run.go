@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/holdfast-ha/holdfast/harness/report"
+	"github.com/holdfast-ha/holdfast/harness/run"
+	"github.com/holdfast-ha/holdfast/harness/scenario"
+	"github.com/holdfast-ha/holdfast/harness/verdict"
+)
+
+type runFlags struct {
+	tier     string
+	out      string
+	seed     int64
+	keep     bool
+	bin      string
+	binaries []string
+}
+
+func newRun() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run FILE...",
+		Short: "Run scenarios and judge them",
+		Long: `Runs each scenario on a cluster of its own, one after another, and writes a run directory for each: scenario, events.jsonl,
+logs, verdict.json, junit.xml, timeline.html. One scenario's files lie directly in --out, several in --out/NAME.
+
+Exit codes: 0 all PASS, 1 a FAIL, 2 an INVALID, 3 a SKIP (the first of these that occurs).`,
+		Args: atLeastOne("a scenario file"),
+		RunE: func(cmd *cobra.Command, files []string) error {
+			if f.tier != run.Tier {
+				return &usageError{fmt.Errorf("--tier %s: there is one tier so far: %s", f.tier, run.Tier)}
+			}
+			scenarios, err := parseAll(files)
+			if err != nil {
+				return err
+			}
+			if f.out == "" {
+				f.out = filepath.Join("runs", time.Now().Format("20060102-150405"))
+			}
+			return runAll(cmd.Context(), scenarios, f, cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().StringVar(&f.tier, "tier", run.Tier, "where the scenario runs")
+	cmd.Flags().StringVar(&f.out, "out", "", "directory for the results (default runs/DATE-TIME)")
+	cmd.Flags().Int64Var(&f.seed, "seed", 0, "seed of everything random (default: from the clock; the report says which)")
+	cmd.Flags().BoolVar(&f.keep, "keep", false, "leave the cluster running; `holdfast gc` removes it")
+	cmd.Flags().StringVar(&f.bin, "bin", "", "directory of the daemons' binaries (default: where holdfast lies)")
+	cmd.Flags().StringArrayVar(&f.binaries, "binary", nil, "NAME=PATH: use another binary for one daemon, for example a mutant")
+	return cmd
+}
+
+func runAll(ctx context.Context, scenarios []*scenario.Scenario, f runFlags, out io.Writer) error {
+	binaries, err := parseBinaries(f.binaries)
+	if err != nil {
+		return err
+	}
+	var outcomes []verdict.Outcome
+	var dirs []string
+	for _, sc := range scenarios {
+		dir := f.out
+		if len(scenarios) > 1 {
+			dir = filepath.Join(f.out, sc.Name)
+		}
+		fmt.Fprintf(out, "== %s -> %s\n", sc.Name, dir)
+		v, err := run.Scenario(ctx, sc, run.Options{
+			OutDir: dir, Seed: f.seed, Keep: f.keep, BinDir: f.bin, Binaries: binaries,
+			Progress: func(p run.Progress) { fmt.Fprintln(out, p) },
+		})
+		if err != nil {
+			return err
+		}
+		outcomes, dirs = append(outcomes, v.Verdict), append(dirs, dir)
+		fmt.Fprintf(out, "%s: %s\nreport: %s\n", v.Verdict, v.Reason, filepath.Join(dir, report.TimelineFile))
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	runs, err := loadAll(dirs)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\n%s", report.Summary(runs))
+	if worst := verdict.Worst(outcomes...); worst != verdict.Pass {
+		return &ended{worst}
+	}
+	return nil
+}
+
+func loadAll(dirs []string) ([]*report.Run, error) {
+	var runs []*report.Run
+	for _, dir := range dirs {
+		r, err := report.Load(dir)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, r)
+	}
+	return runs, nil
+}
+
+func parseBinaries(pairs []string) (map[string]string, error) {
+	binaries := map[string]string{}
+	for _, pair := range pairs {
+		name, path, ok := strings.Cut(pair, "=")
+		if !ok || name == "" || path == "" {
+			return nil, &usageError{fmt.Errorf("--binary %q: want NAME=PATH, like holdfast-broker=/tmp/broker", pair)}
+		}
+		abs, err := filepath.Abs(path)
+		if err == nil {
+			_, err = os.Stat(abs)
+		}
+		if err != nil {
+			return nil, &usageError{fmt.Errorf("--binary %s: %w", name, err)}
+		}
+		binaries[name] = abs
+	}
+	return binaries, nil
+}

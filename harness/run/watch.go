@@ -1,0 +1,200 @@
+package run
+
+import (
+	"sync"
+	"time"
+
+	"github.com/holdfast-ha/holdfast/harness/verdict"
+)
+
+// watch is what was seen of one host: by its probe, in its agent's and its engine's logs. Times are seconds since the run
+// began. The followers write it, the steps and the judge read it.
+type watch struct {
+	mu sync.Mutex
+
+	turns   []turn
+	engines []engineLine
+
+	lanes   map[string]laneSight   // latest look of the broker at each lane
+	threads map[string]threadSight // latest look of the kernel at each ha- thread of the broker
+	blocked map[string]verdict.Lane
+	spans   map[string]*laneSpan // the operation under way, for the event log
+
+	warnings map[string]warningSight // present now, by code
+	raised   []warningSight          // every warning that was ever seen, in order
+
+	lease    leaseSight
+	view     viewSight
+	calls    map[string][]verdict.Call
+	inflight map[string]inflightCall
+	usage    map[string][]usage // by daemon: broker, agent
+}
+
+func newWatch() *watch {
+	return &watch{
+		lanes: map[string]laneSight{}, threads: map[string]threadSight{}, blocked: map[string]verdict.Lane{},
+		spans: map[string]*laneSpan{}, warnings: map[string]warningSight{}, calls: map[string][]verdict.Call{},
+		inflight: map[string]inflightCall{}, usage: map[string][]usage{},
+	}
+}
+
+// turn is one turn of the agent's loop, from its own log.
+type turn struct {
+	t         float64
+	state     string
+	published bool
+}
+
+// engineLine is one line of the stand-in engine's own log.
+type engineLine struct {
+	t      float64
+	event  string
+	pid    int
+	detail string
+}
+
+// laneSight is one lane as get_lanes showed it.
+type laneSight struct {
+	t       float64
+	tid     int
+	busy    bool
+	op      string
+	segment int
+	since   float64 // when the operation began
+	blocked float64 // seconds
+	stalled bool
+}
+
+// threadSight is one thread as /proc showed it.
+type threadSight struct {
+	t       float64
+	tid     int
+	state   string
+	syscall string
+	wchan   string
+	since   float64 // since when it sits in this same call
+	still   bool    // it sits in one call and has not run since
+}
+
+// laneSpan is an operation that lasts, as it goes into the event log.
+type laneSpan struct {
+	since   float64
+	written float64 // when it was last written to the event log
+}
+
+// warningSight is a warning in get_health: when a client first saw it, and since when the broker says that it holds.
+type warningSight struct {
+	t      float64
+	since  float64
+	code   string
+	detail string
+	// opSince is when the operation began that stalled longest at that time; 0 where none was stalled.
+	opSince float64
+}
+
+type leaseSight struct {
+	state string
+	since float64
+}
+
+// viewSight is the latest get_view in short.
+type viewSight struct {
+	t       float64
+	readAge float64
+}
+
+// inflightCall is a call that has had no answer for longer than a window of the probe.
+type inflightCall struct {
+	t     float64 // when it was last seen without an answer
+	began float64
+}
+
+// usage is what a daemon holds at one moment.
+type usage struct {
+	t           float64
+	threads     int
+	descriptors int
+	rssKB       int
+}
+
+// staleSight is how old a look at a lane or a thread may be and still count as evidence.
+const staleSight = 1.5
+
+// warnsNow reports whether get_health shows the warning.
+func (w *watch) warnsNow(code string) (warningSight, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s, ok := w.warnings[code]
+	return s, ok
+}
+
+// everWarned returns the first sight of the warning from time t on.
+func (w *watch) everWarned(code string, t float64) (warningSight, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.raised {
+		if s.code == code && s.t >= t {
+			return s, true
+		}
+	}
+	return warningSight{}, false
+}
+
+// lastTurn returns the agent's latest turn.
+func (w *watch) lastTurn() (turn, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.turns) == 0 {
+		return turn{}, false
+	}
+	return w.turns[len(w.turns)-1], true
+}
+
+// published counts the turns from time t on that published a record.
+func (w *watch) published(t float64) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for i := len(w.turns) - 1; i >= 0 && w.turns[i].t >= t; i-- {
+		if w.turns[i].published {
+			n++
+		}
+	}
+	return n
+}
+
+// leaseState returns the lease as the broker shows it, "" before it was seen.
+func (w *watch) leaseState() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lease.state
+}
+
+// engineState returns the latest word of the newest engine on this host: "" for none.
+func (w *watch) engineState() (engineLine, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.engines) == 0 {
+		return engineLine{}, false
+	}
+	return w.engines[len(w.engines)-1], true
+}
+
+// until waits for done to hold, looking every 20 ms, until the deadline. It reports whether it came to hold in time.
+func until(stop <-chan struct{}, deadline time.Time, done func() bool) bool {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if done() {
+			return true
+		}
+		if time.Now().After(deadline) {
+			return false
+		}
+		select {
+		case <-stop:
+			return false
+		case <-tick.C:
+		}
+	}
+}
