@@ -21,7 +21,7 @@ func Example() string {
 			fmt.Fprintf(&b, "\n# ---- %s ----\n", section)
 		}
 		b.WriteString("\n")
-		for _, line := range wrap(key.Meaning+".", 110) {
+		for _, line := range wrap(strings.ToUpper(key.Meaning[:1])+key.Meaning[1:]+".", 110) {
 			fmt.Fprintf(&b, "# %s\n", line)
 		}
 		for _, line := range wrap("Value: "+key.Expected+"."+key.remarks(), 110) {

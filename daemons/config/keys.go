@@ -55,7 +55,7 @@ func Keys() []Key {
 
 func hostKeys() []Key {
 	id := integer("host_id", "", 1, maxHostID, func(c *Config) *int { return &c.HostID },
-		"this host's id: its sanlock host id and the index of its segment on the whiteboard, different on every host")
+		"this host's id: its sanlock host id and the index of its segment on the whiteboard, different on every host; a lockspace with 4 KiB sectors has room for ids up to 250 only")
 	id.Upstream, id.Required = "host_id", true
 	return []Key{
 		id,

@@ -13,7 +13,7 @@ const defaultSlack = 32
 // and is what finds a host with a far higher id and what forgets hosts that are gone. The first successful pass is a full one, whatever
 // is asked for. When to do a full pass is the caller's decision, as it has the clock.
 //
-// A Reader is for one lane; it is not safe for concurrent use.
+// A Reader is for one lane; it is not safe for concurrent use. A lane that was abandoned keeps its Reader: its successor takes a new one.
 type Reader struct {
 	volume  Volume
 	own     int
