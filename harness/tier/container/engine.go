@@ -35,12 +35,12 @@ const (
 // ErrNoEngine is wrapped by every error that means that no Docker engine answers.
 var ErrNoEngine = errors.New("no Docker engine answers")
 
-// dial returns a client of the engine after one sign of life from it.
+// connect returns a client of the engine without asking it for anything yet.
 //
 // The environment variables are set for testcontainers: where the harness itself runs in a container it would otherwise take the
 // default gateway for the engine's host and dial it; and its own cleaner needs an image from a registry, while this package
 // cleans up by labels.
-func dial(ctx context.Context) (*client.Client, error) {
+func connect() (*client.Client, error) {
 	for k, v := range map[string]string{"TESTCONTAINERS_HOST_OVERRIDE": "127.0.0.1", "TESTCONTAINERS_RYUK_DISABLED": "true"} {
 		if err := os.Setenv(k, v); err != nil {
 			return nil, fmt.Errorf("engine: %w", err)
@@ -50,6 +50,15 @@ func dial(ctx context.Context) (*client.Client, error) {
 	cli, err := client.New(client.FromEnv, client.WithAPIVersionNegotiation())
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
+	}
+	return cli, nil
+}
+
+// dial returns a client of the engine after one sign of life from it.
+func dial(ctx context.Context) (*client.Client, error) {
+	cli, err := connect()
+	if err != nil {
+		return nil, err
 	}
 	if _, err := cli.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true}); err != nil {
 		cli.Close()

@@ -17,9 +17,10 @@ import (
 func (h *Host) programs(s *Storage) map[string]attendant.Spec {
 	specs := map[string]attendant.Spec{
 		Sanlock: {
-			// -w 0: no watchdog; -l 0: no locked memory; -e: a restarted daemon is the same host and rejoins at once.
+			// -w 0: no watchdog; -l 0 and PRIVILEGED=0: no locked memory, which a container may not have; -e: a restarted daemon is
+			// the same host and rejoins at once.
 			Argv: []string{"sanlock", "daemon", "-D", "-w", "0", "-l", "0", "-e", h.Name, "-U", "root", "-G", "root"},
-			Env:  []string{"SANLOCK_RUN_DIR=" + inSanlockDir},
+			Env:  []string{"SANLOCK_RUN_DIR=" + inSanlockDir, "SANLOCK_PRIVILEGED=0"},
 		},
 		Broker: {Argv: []string{inBin + "/holdfast-broker", "--config", inConf}},
 		Agent:  {Argv: []string{inBin + "/holdfast-agent", "--config", inConf}},

@@ -81,7 +81,9 @@ const (
 )
 
 // reaches reports whether a build that stops after s includes the given stage.
-func (s Stage) reaches(stage Stage) bool { return s == StageReady || (stage != StageReady && s >= stage) }
+func (s Stage) reaches(stage Stage) bool {
+	return s == StageReady || (stage != StageReady && s >= stage)
+}
 
 // Step is one measured step of [Up] or [Cluster.Down].
 type Step struct {

@@ -2,7 +2,6 @@ package container
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -93,9 +92,9 @@ func (c *Cluster) writeRecord() error {
 	return nil
 }
 
-// Open finds the cluster again that another process built, from the cluster.json in its run directory. It does not ask whether
-// the cluster still runs. [Cluster.Close] gives the connection to the engine back.
-func Open(ctx context.Context, runDir string) (*Cluster, error) {
+// Open finds the cluster again that another process built, from the cluster.json in its run directory. It asks neither
+// the engine nor the hosts whether the cluster still runs. [Cluster.Close] gives the connection to the engine back.
+func Open(runDir string) (*Cluster, error) {
 	path := filepath.Join(runDir, recordFile)
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -106,7 +105,7 @@ func Open(ctx context.Context, runDir string) (*Cluster, error) {
 	if err := d.Decode(&r); err != nil {
 		return nil, fmt.Errorf("cluster: %s: %w", path, err)
 	}
-	docker, err := dial(ctx)
+	docker, err := connect()
 	if err != nil {
 		return nil, fmt.Errorf("cluster: %w", err)
 	}

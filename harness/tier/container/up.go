@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	apimount "github.com/moby/moby/api/types/mount"
@@ -57,6 +58,9 @@ type builder struct {
 func (b *builder) findBinaries() error {
 	b.binaries = map[string]string{}
 	for name := range mains() {
+		if b.o.StopAfter != StageReady && !slices.Contains([]string{"holdfast-attendant", "holdfast-faultfs"}, name) {
+			continue // never started
+		}
 		p, err := b.o.binary(name)
 		if err != nil {
 			return err
@@ -280,7 +284,9 @@ func (b *builder) start(ctx context.Context, name, address string, caps []string
 func (b *builder) binaryMounts(names []string) []apimount.Mount {
 	var mounts []apimount.Mount
 	for _, n := range names {
-		mounts = append(mounts, bind(b.binaries[n], inBin+"/"+n, true))
+		if p, ok := b.binaries[n]; ok {
+			mounts = append(mounts, bind(p, inBin+"/"+n, true))
+		}
 	}
 	return mounts
 }
