@@ -13,11 +13,11 @@ import (
 // loop calls one method, one call at a time.
 type loop struct {
 	method
-	window *window
-	client *xmlrpc.Client
-	out    *writer
-	late   *atomic.Int64 // nanoseconds; the most that any loop woke late
-	read   clock.Mono    // when an answer was last decoded
+	window  *window
+	client  *xmlrpc.Client
+	out     *writer
+	late    *atomic.Int64 // nanoseconds; the most that any loop woke late
+	decoded clock.Mono    // when an answer was last decoded
 }
 
 // run calls the method each period until ctx ends. offset spreads the methods over a period.
@@ -77,7 +77,7 @@ func (l *loop) turn(ctx context.Context, now clock.Mono) {
 		return
 	}
 	var answer any
-	decode := l.method.read != nil && ended.Sub(l.read) >= l.every-slack(l.every)
+	decode := l.read != nil && ended.Sub(l.decoded) >= l.every-slack(l.every)
 	switch {
 	case err != nil:
 	case decode, bytes.Contains(reply, []byte("<fault>")):
@@ -87,8 +87,8 @@ func (l *loop) turn(ctx context.Context, now clock.Mono) {
 	if !decode {
 		return
 	}
-	l.read = ended
-	if line := l.method.read(answer, err, ended); line != nil {
+	l.decoded = ended
+	if line := l.read(answer, err, ended); line != nil {
 		l.out.write(line)
 	}
 }

@@ -20,7 +20,7 @@ const (
 	Window    = 200 * time.Millisecond // of RPC and InFlight lines
 	lookEvery = 100 * time.Millisecond // at the processes
 	selfEvery = time.Second
-	forget    = 10 * time.Second // threads that were not seen for so long
+	unseen    = 10 * time.Second // after which a thread is forgotten
 )
 
 // Options say whom to probe.
@@ -75,8 +75,11 @@ func Run(ctx context.Context, o Options) error {
 		running.Go(func() { l.run(ctx, period, offset) })
 	}
 	running.Go(func() { lookAtProcesses(ctx, o.PIDs, out) })
-	summarise(ctx, windows, late, out)
+	now := clock.Now()
+	s := &summary{windows: windows, late: late, out: out, from: now, lastSelf: now, lastCPU: cpuTime()}
+	every(ctx, Window, s.drain)
 	running.Wait()
+	s.drain(clock.Now())
 	return out.close()
 }
 
@@ -87,38 +90,42 @@ func lookAtProcesses(ctx context.Context, pids string, out *writer) {
 		for _, name := range []string{"broker", "agent"} {
 			out.write(p.look(name, now))
 		}
-		p.blocked.forget(now.Add(-forget))
+		p.blocked.forget(now.Add(-unseen))
 	})
 }
 
-// summarise writes the windows' lines until ctx ends, and the last window's.
-func summarise(ctx context.Context, windows []*window, late *atomic.Int64, out *writer) {
-	from := clock.Now()
-	lastSelf, lastCPU := from, cpuTime()
-	drain := func(now clock.Mono) {
-		for _, w := range windows {
-			ended, waiting := w.drain(from, now)
-			if ended != nil {
-				out.write(ended)
-			}
-			if waiting != nil {
-				out.write(waiting)
-			}
+// summary turns the windows into lines.
+type summary struct {
+	windows []*window
+	late    *atomic.Int64
+	out     *writer
+
+	from     clock.Mono // at which the window began
+	lastSelf clock.Mono
+	lastCPU  time.Duration
+}
+
+// drain ends the window.
+func (s *summary) drain(now clock.Mono) {
+	for _, w := range s.windows {
+		ended, waiting := w.drain(s.from, now)
+		if ended != nil {
+			s.out.write(ended)
 		}
-		from = now
+		if waiting != nil {
+			s.out.write(waiting)
+		}
 	}
-	every(ctx, Window, func(now clock.Mono) {
-		drain(now)
-		if now.Sub(lastSelf) >= selfEvery-slack(selfEvery) {
-			cpu := cpuTime()
-			out.write(Self{
-				Head: Head{KindSelf, now.Seconds()}, CPUMS: milliseconds(cpu - lastCPU),
-				LateMS: milliseconds(time.Duration(late.Swap(0))), Dropped: int(out.dropped.Load()),
-			})
-			lastSelf, lastCPU = now, cpu
-		}
+	s.from = now
+	if now.Sub(s.lastSelf) < selfEvery-slack(selfEvery) {
+		return
+	}
+	cpu := cpuTime()
+	s.out.write(Self{
+		Head: Head{KindSelf, now.Seconds()}, CPUMS: milliseconds(cpu - s.lastCPU),
+		LateMS: milliseconds(time.Duration(s.late.Swap(0))), Dropped: int(s.out.dropped.Load()),
 	})
-	drain(clock.Now())
+	s.lastSelf, s.lastCPU = now, cpu
 }
 
 // every calls f each period until ctx ends.
