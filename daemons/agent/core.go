@@ -122,7 +122,7 @@ func (c *Core) tick(now clock.Mono, tick Tick) []Effect {
 	case !c.turn.collecting && now < c.turn.due:
 		return nil
 	case !c.turn.collecting:
-		c.turn = turn{began: now, due: now.Add(c.set.Timing.LoopDelay), collecting: true}
+		c.turn = turn{began: now, due: c.nextDue(now), collecting: true}
 		return []Effect{Collect{Lock: !c.known.leaseHeld(c.set.HostID, now, c.set.Timing.ViewLimit)}}
 	case (c.turn.view && c.turn.health && c.turn.domain) || now.Sub(c.turn.began) >= c.patience():
 		c.turn.collecting = false
@@ -130,6 +130,15 @@ func (c *Core) tick(now clock.Mono, tick Tick) []Effect {
 	default:
 		return nil
 	}
+}
+
+// nextDue keeps the turns on an even grid, whatever the distance of the ticks, unless they have fallen far behind.
+func (c *Core) nextDue(now clock.Mono) clock.Mono {
+	period := c.set.Timing.LoopDelay
+	if now.Sub(c.turn.due) < period {
+		return c.turn.due.Add(period)
+	}
+	return now.Add(period)
 }
 
 // patience is how long a turn waits for answers: a broker that is slow must not stretch the period of the loop.

@@ -151,12 +151,14 @@ func (f *facts) troubles(hostID int, now clock.Mono, t config.Timing) []string {
 	say(f.viewFailure != "", "no view: %s", f.viewFailure)
 	say(f.cluster.Missing != "", "storage: %s", f.cluster.Missing)
 	say(!f.leaseHeld(hostID, now, t.ViewLimit), "%s", f.leaseTrouble(hostID))
-	say(f.lockFailure != "", "lock_host_id: %s", f.lockFailure)
+	// A broker that answers nothing needs to be named once.
+	answers := f.viewFailure == ""
+	say(answers && f.lockFailure != "", "lock_host_id: %s", f.lockFailure)
 	say(f.cluster.Global.Failure != "", "%s", f.cluster.Global.Failure)
-	say(f.health.failure != "", "engine-health: %s", f.health.failure)
-	say(f.domain.failure != "", "storage-domain: %s", f.domain.failure)
+	say(answers && f.health.failure != "", "engine-health: %s", f.health.failure)
+	say(answers && f.domain.failure != "", "storage-domain: %s", f.domain.failure)
 	say(f.domain.failure == "" && !f.domainValid(now, t.ResultMaxAge), "%s", f.domainTrouble(now, t.ResultMaxAge))
-	say(f.putFailure != "", "not published: %s", f.putFailure)
+	say(answers && f.putFailure != "", "not published: %s", f.putFailure)
 	say(f.localFailure != "", "local maintenance: %s", f.localFailure)
 	const enough = 3
 	for i, ignored := range f.cluster.Ignored {

@@ -107,13 +107,16 @@ func (s *shell) publish(life context.Context) {
 		case <-life.Done():
 			return
 		case p := <-s.publisher:
-			s.happened(life, s.put(life, p))
-			s.push(life, p.Alive)
+			published := s.put(life, p)
+			s.happened(life, published)
+			if published.Failure == "" {
+				s.push(life, p.Alive)
+			}
 		}
 	}
 }
 
-func (s *shell) put(life context.Context, p agent.Publish) agent.Event {
+func (s *shell) put(life context.Context, p agent.Publish) agent.Published {
 	ctx, done := s.call(life)
 	defer done()
 	began := s.options.Clock.Now()

@@ -41,3 +41,11 @@ func secondsOrNone(d time.Duration) float64 {
 	}
 	return d.Seconds()
 }
+
+// millisecondsOrNone is d in milliseconds, or -1 for what is negative.
+func millisecondsOrNone(d time.Duration) float64 {
+	if d < 0 {
+		return -1
+	}
+	return float64(d) / float64(time.Millisecond)
+}

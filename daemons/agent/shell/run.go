@@ -192,7 +192,7 @@ func (s *shell) report(life context.Context, r agent.Report) {
 	s.options.Log.LogAttrs(life, slog.LevelInfo, "turn",
 		slog.String("state", string(r.State)), slog.String("previous", string(r.Previous)), slog.Int("score", r.Score),
 		slog.Float64("delay_s", r.Delay.Seconds()), slog.Float64("view_age_s", secondsOrNone(r.ViewAge)), slog.String("lease", r.Lease),
-		slog.Float64("put_ms", 1000*secondsOrNone(r.PutTook)), slog.String("engine_vm", r.Engine.VM),
+		slog.Float64("put_ms", millisecondsOrNone(r.PutTook)), slog.String("engine_vm", r.Engine.VM),
 		slog.String("engine_health", r.Engine.Health), slog.String("reason", r.Reason))
 	s.tell("WATCHDOG=1\nSTATUS=" + string(r.State) + ": " + r.Reason)
 }
