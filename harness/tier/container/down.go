@@ -10,9 +10,12 @@ import (
 	"time"
 
 	"github.com/containerd/errdefs"
+	apicontainer "github.com/moby/moby/api/types/container"
+	apimount "github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
 
 	"github.com/holdfast-ha/holdfast/faults/faultfs"
+	"github.com/holdfast-ha/holdfast/fixtures/images"
 )
 
 // How long the parts of a teardown may take. What is blocked on storage is freed by the first two, so the others are short.
@@ -120,7 +123,7 @@ func removeRun(ctx context.Context, docker *client.Client, runID, sockDir string
 			problems.add(fmt.Errorf("network %s: %w", n.Name, err))
 		}
 	}
-	if err := removeSockDir(sockDir); err != nil {
+	if err := removeSockDir(ctx, docker, sockDir); err != nil {
 		problems.add(err)
 	}
 	if err := problems.join(); err != nil {
@@ -144,18 +147,54 @@ func removeNetwork(ctx context.Context, docker *client.Client, id string) error 
 	}
 }
 
-// removeSockDir removes the directory of sockets, and refuses to touch anything that does not look like one.
-func removeSockDir(dir string) error {
+// removeSockDir removes the directory of sockets, and refuses to touch anything that does not look like one. sanlock makes its
+// directory root's own, so where the harness is not root a container does it.
+func removeSockDir(ctx context.Context, docker *client.Client, dir string) error {
 	if dir == "" {
 		return nil
 	}
 	if ok, err := filepath.Match("/tmp/holdfast-*", dir); err != nil || !ok {
 		return fmt.Errorf("socket directory %q: not one of the harness's; left alone", dir)
 	}
-	if err := os.RemoveAll(dir); err != nil {
+	err := os.RemoveAll(dir)
+	if errors.Is(err, os.ErrPermission) {
+		if err = emptyAsRoot(ctx, docker, dir); err == nil {
+			err = os.RemoveAll(dir)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("socket directory: %w", err)
 	}
 	return nil
+}
+
+// emptyAsRoot removes what is in a directory, from a container.
+func emptyAsRoot(ctx context.Context, docker *client.Client, dir string) error {
+	made, err := docker.ContainerCreate(ctx, client.ContainerCreateOptions{
+		Config: &apicontainer.Config{
+			Image: images.Tag, Entrypoint: []string{"sh", "-c", "rm -rf /emptied/*"},
+			Labels: map[string]string{LabelRun: "cleaner", LabelSockDir: ""},
+		},
+		HostConfig: &apicontainer.HostConfig{NetworkMode: "none", Mounts: []apimount.Mount{bind(dir, "/emptied", false)}},
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		_, _ = docker.ContainerRemove(context.WithoutCancel(ctx), made.ID, client.ContainerRemoveOptions{Force: true}) // `holdfast gc` finds it
+	}()
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	wait := docker.ContainerWait(ctx, made.ID, client.ContainerWaitOptions{Condition: apicontainer.WaitConditionNextExit})
+	if _, err := docker.ContainerStart(ctx, made.ID, client.ContainerStartOptions{}); err != nil {
+		return err
+	}
+	select {
+	case <-wait.Result:
+		return nil
+	case err := <-wait.Error:
+		return err
+	}
 }
 
 type problemList struct {
