@@ -11,13 +11,14 @@ type Condition interface {
 	condition()
 }
 
-// LaneBlocked: the lane's thread sits in a system call, and /proc and get_lanes agree on it. `host2 lane=ha-writer blocked`
+// LaneBlocked holds while the lane's thread sits in a system call, and /proc and get_lanes agree on it:
+// `host2 lane=ha-writer blocked`.
 type LaneBlocked struct {
 	Host string
 	Lane string
 }
 
-// Warns: get_health of the host shows the warning. `host2 warns storage-stalled late<1s`
+// Warns holds while get_health of the host shows the warning: `host2 warns storage-stalled late<1s`.
 type Warns struct {
 	Host string
 	Code string
@@ -26,37 +27,37 @@ type Warns struct {
 	Late time.Duration
 }
 
-// Clear: get_health of the host does not show the warning. `host2 clear storage-stalled`
+// Clear holds while get_health of the host does not show the warning: `host2 clear storage-stalled`.
 type Clear struct {
 	Host string
 	Code string
 }
 
-// Fresh: the newest record that the host put is on storage, read on the server's side. `host2 fresh`
+// Fresh holds once the newest record that the host put is on storage, read on the server's side: `host2 fresh`.
 type Fresh struct{ Host string }
 
-// Lease: the host's lockspace lease, as get_view shows it. `host2 lease=held`
+// Lease holds while the host's lockspace lease is in the state, as get_view shows it: `host2 lease=held`.
 type Lease struct {
 	Host  string
 	State string
 }
 
-// State: the agent's state in its latest turn. `host2 state=EngineDown`
+// State holds while the agent's latest turn was in the state: `host2 state=EngineDown`.
 type State struct {
 	Host  string
 	State string
 }
 
-// Updates: so many further turns of the agent that published a record. `host2 updates=10`
+// Updates holds after so many further turns of the agent that published a record: `host2 updates=10`.
 type Updates struct {
 	Host  string
 	Count int
 }
 
-// DiskMaintenance: segment 0, read on the server's side. `disk maintenance=global`
+// DiskMaintenance holds while segment 0, read on the server's side, says so: `disk maintenance=global`.
 type DiskMaintenance struct{ Maintenance Maintenance }
 
-// ViewMaintenance: segment 0 as the host's broker answers it. `view host3 maintenance=global`
+// ViewMaintenance holds while segment 0, as the host's broker answers it, says so: `view host3 maintenance=global`.
 type ViewMaintenance struct {
 	Host        string
 	Maintenance Maintenance

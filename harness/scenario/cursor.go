@@ -19,13 +19,13 @@ func (t token) operator() bool { return t.text == "=" || t.text == "<" || t.text
 func tokens(line string) []token {
 	var list []token
 	for i := 0; i < len(line); {
-		switch c := line[i]; {
-		case c == ' ' || c == '\t':
+		switch line[i] {
+		case ' ', '\t':
 			i++
-		case c == '=':
+		case '=':
 			list = append(list, token{"=", i + 1})
 			i++
-		case c == '<':
+		case '<':
 			text := "<"
 			if strings.HasPrefix(line[i:], "<=") {
 				text = "<="

@@ -155,7 +155,7 @@ func TestCheckFindsWhatSingleLinesCannotShow(t *testing.T) {
 		head + "hang media segment=2":                           `f.txt:2: segment= without file=whiteboard: only the whiteboard has segments: expected file=whiteboard`,
 		head + "hang media file=whiteboard segment=7":           `f.txt:2: no host writes segment 7, so the fault would hold nothing: expected 0 (the cluster's own) or a host's number, 1 to 3`,
 		head + "heal":                                           `f.txt:2: nothing to heal: no fault is in effect here`,
-		head + "freeze nfs\nheal\nheal freeze nfs":              `f.txt:4: "freeze nfs" is not in effect here: expected an earlier fault line that is not healed yet`,
+		head + "freeze nfs\nheal\nwait 1s\nheal freeze nfs":     `f.txt:5: "freeze nfs" is not in effect here: expected an earlier fault line that is not healed yet`,
 		head + "hang media op=read\nheal hang media op=write":   `f.txt:3: "hang media op=write" is not in effect here: expected one of the faults in effect; did you mean "hang media op=read"?`,
 		head + "freeze nfs\nfreeze nfs":                         "f.txt:3: the same fault is in effect since line 2: expected `heal freeze nfs` before it",
 		head + "always rpc all p99 < 1s max < 10ms":             `f.txt:2: p99 < 1s allows more than max < 10ms: expected p99 at most max`,
