@@ -3,8 +3,11 @@ package report
 import (
 	"fmt"
 	"math"
+	"sort"
 
+	"github.com/holdfast-ha/holdfast/harness/events"
 	"github.com/holdfast-ha/holdfast/harness/scenario"
+	"github.com/holdfast-ha/holdfast/harness/verdict"
 )
 
 // The latency strip's ends, milliseconds, on a logarithmic scale.
@@ -73,4 +76,55 @@ func rpcBounds(r *Run, host string) []rpcBound {
 			rpcBound{float64(a.Max) / 1e6, "max < " + scenario.Duration(a.Max)})
 	}
 	return bounds
+}
+
+// bucket is the latency of all methods of one host in one window.
+type bucket struct {
+	from, to float64
+	p50, max float64 // milliseconds
+	slowest  string  // method
+	calls    int
+	failed   int
+}
+
+// rpcBuckets joins the windows of all methods that end at nearly the same time; a picture is no finer than 0.25 s.
+func rpcBuckets(log []events.Event, host string) []bucket {
+	const grain = 0.25
+	type cell struct {
+		bucket
+		p50s []float64
+	}
+	cells := map[int]*cell{}
+	for _, e := range log {
+		if e.RPC == nil || e.Host != host || e.RPC.N == 0 {
+			continue
+		}
+		slot := int(e.T / grain)
+		c := cells[slot]
+		if c == nil {
+			c = &cell{bucket: bucket{from: e.T - e.RPC.SpanS, to: e.T}}
+			cells[slot] = c
+		}
+		c.from, c.to = min(c.from, e.T-e.RPC.SpanS), max(c.to, e.T)
+		c.calls += e.RPC.N
+		c.failed += e.RPC.Failed
+		c.p50s = append(c.p50s, e.RPC.P50MS)
+		if e.RPC.MaxMS >= c.max {
+			c.max, c.slowest = e.RPC.MaxMS, e.RPC.Method
+		}
+	}
+	buckets := make([]bucket, 0, len(cells))
+	for _, c := range cells {
+		sort.Float64s(c.p50s)
+		c.p50 = verdict.Quantile(c.p50s, 0.5)
+		buckets = append(buckets, c.bucket)
+	}
+	sort.Slice(buckets, func(i, j int) bool { return buckets[i].to < buckets[j].to })
+	for i := range buckets {
+		if i > 0 {
+			buckets[i].from = max(buckets[i].from, min(buckets[i-1].to, buckets[i].to-grain/2))
+		}
+		buckets[i].from = max(buckets[i].from, 0)
+	}
+	return buckets
 }

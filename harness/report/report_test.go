@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/xml"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -85,7 +86,7 @@ func requireXML(t *testing.T, text []byte) {
 	in := xml.NewDecoder(strings.NewReader(string(text)))
 	for {
 		_, err := in.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return
 		}
 		require.NoError(t, err)

@@ -65,12 +65,12 @@ type key struct {
 	blockedLane verdict.Lane
 	blockedHost string
 
-	p99, max           float64 // the worst of any method in the time of faults, milliseconds
-	p99Of, maxOf       string  // "host2 put_stats"
-	healthyP99, calls  float64
-	healthyMax, gap    float64 // milliseconds; seconds
-	gapHost            string
-	failed, faultCalls int
+	p99, max               float64 // the worst of any method in the time of faults, milliseconds
+	p99Of, maxOf           string  // "host2 put_stats"
+	healthyP99, healthyMax float64 // milliseconds
+	gap                    float64 // seconds
+	gapHost                string
+	failed, faultCalls     int
 }
 
 // keyFigures looks for the worst of each.
