@@ -28,7 +28,7 @@ func listing(r *Run) []listed {
 	for _, f := range r.Verdict.Faults {
 		faults[f.Line] = append(faults[f.Line], f)
 	}
-	begun, failed := stepTimes(r.Log.Events)
+	steps := stepsByLine(r.Log.Events)
 
 	var list []listed
 	inSection := false
@@ -47,7 +47,7 @@ func listing(r *Run) []listed {
 		case strings.HasPrefix(trimmed, "#"):
 			l.Class = "prose"
 		default:
-			l.outcome(claims[n], faults[n], begun, failed)
+			l.outcome(claims[n], faults[n], steps)
 			delete(claims, n)
 		}
 		list = append(list, l)
@@ -55,37 +55,46 @@ func listing(r *Run) []listed {
 	for _, c := range r.Verdict.Claims {
 		if _, left := claims[c.Line]; left {
 			l := listed{Number: c.Line, Text: c.Text}
-			l.outcome([]verdict.Claim{c}, nil, begun, failed)
+			l.outcome([]verdict.Claim{c}, nil, steps)
 			list = append(list, l)
 		}
 	}
 	return list
 }
 
-// stepTimes returns when each line's step began, and which of them failed and why.
-func stepTimes(log []events.Event) (begun map[int]float64, failed map[int]string) {
-	begun, failed = map[int]float64{}, map[int]string{}
+// stepSeen is what the log tells of one line's step.
+type stepSeen struct {
+	begun  float64
+	failed bool
+	detail string
+}
+
+func stepsByLine(log []events.Event) map[int]stepSeen {
+	steps := map[int]stepSeen{}
 	for _, e := range log {
 		if e.Step == nil {
 			continue
 		}
+		s := steps[e.Step.Line]
 		switch e.Step.State {
 		case events.StepBegin:
-			begun[e.Step.Line] = e.T
+			s.begun = e.T
 		case events.StepFailed:
-			failed[e.Step.Line] = e.Step.Detail
+			s.failed, s.detail = true, e.Step.Detail
+		default:
+			s.detail = e.Step.Detail
 		}
+		steps[e.Step.Line] = s
 	}
-	return begun, failed
+	return steps
 }
 
 // outcome works out a statement's sign from its claims, its fault and its step.
-func (l *listed) outcome(claims []verdict.Claim, faults []verdict.Fault, begun map[int]float64, failed map[int]string) {
-	if t, ok := begun[l.Number]; ok {
-		l.At = fmt.Sprintf("%.1f s", t)
-	}
+func (l *listed) outcome(claims []verdict.Claim, faults []verdict.Fault, steps map[int]stepSeen) {
+	step, reached := steps[l.Number]
 	l.Class, l.Sign = "unreached", ""
-	if _, ok := begun[l.Number]; ok {
+	if reached {
+		l.At = fmt.Sprintf("%.1f s", step.begun)
 		l.Class, l.Sign = "done", "•"
 	}
 	for _, f := range faults {
@@ -96,11 +105,11 @@ func (l *listed) outcome(claims []verdict.Claim, faults []verdict.Fault, begun m
 			l.Detail = append(l.Detail, f.Proof)
 		}
 	}
-	if why, ok := failed[l.Number]; ok {
+	if step.failed {
 		l.Class, l.Sign = "failed", "✗"
-		if why != "" && len(claims) == 0 {
-			l.Detail = append(l.Detail, why)
-		}
+	}
+	if len(claims) == 0 && len(l.Detail) == 0 && step.detail != "" {
+		l.Detail = append(l.Detail, step.detail)
 	}
 	for i, c := range claims {
 		switch {
