@@ -88,7 +88,7 @@ func (r *runner) looker(ctx context.Context, condition scenario.Condition) (func
 		w := r.seen.watches[c.Host]
 		return func() answer {
 			n := w.published(began)
-			return answer{holds: n >= c.Count, detail: fmt.Sprintf("%d turns published", n)}
+			return answer{holds: n >= c.Count, detail: fmt.Sprintf("%d new records were put", n)}
 		}, nil
 	case scenario.DiskMaintenance:
 		return func() answer {

@@ -31,7 +31,7 @@ func observe(hosts []*container.Host, start clock.Mono, log *events.Writer) *obs
 	ctx, stop := context.WithCancel(context.Background())
 	o := &observer{start: start, log: log, watches: map[string]*watch{}, stop: stop}
 	for _, h := range hosts {
-		w := newWatch()
+		w := newWatch(h.ID)
 		o.watches[h.Name] = w
 		o.follow(ctx, filepath.Join(h.Dir, "probe.jsonl"), func(line []byte) { o.probeLine(h.Name, w, line) })
 		o.follow(ctx, filepath.Join(h.Dir, "agent.log"), func(line []byte) { o.agentLine(h.Name, w, line) })
@@ -83,7 +83,7 @@ func (o *observer) agentLine(host string, w *watch, raw []byte) {
 	}
 	t := o.at(l.Mono)
 	w.mu.Lock()
-	w.turns = append(w.turns, turn{t: t, state: l.State, published: l.PutMS > 0})
+	w.turns = append(w.turns, turn{t: t, state: l.State})
 	w.mu.Unlock()
 	o.note(events.Event{T: t, Host: host, Agent: &events.Agent{
 		State: l.State, Previous: l.Previous, Score: l.Score, DelayS: l.DelayS, ViewAgeS: l.ViewAgeS,
@@ -240,6 +240,12 @@ func oldestBusy(w *watch) float64 {
 
 func (o *observer) view(host string, w *watch, l *probe.View) {
 	w.view = viewSight{t: o.at(l.Mono), readAge: l.ReadAge}
+	for _, segment := range l.Segments {
+		if segment.HostID == w.hostID && segment.Timestamp != w.stamp {
+			w.stamp = segment.Timestamp
+			w.puts = append(w.puts, w.view.t)
+		}
+	}
 	lease := leaseSight{state: l.Lease.State, since: o.at(l.Lease.Since)}
 	if lease.state != w.lease.state {
 		o.note(events.Event{T: w.view.t, Host: host, Lease: &events.Lease{State: lease.state, Detail: l.Lease.Detail}})

@@ -10,9 +10,13 @@ import (
 // watch is what was seen of one host: by its probe, in its agent's and its engine's logs. Times are seconds since the run
 // began. The followers write it, the steps and the judge read it.
 type watch struct {
+	hostID int
+
 	mu sync.Mutex
 
 	turns   []turn
+	puts    []float64 // when a record with another timestamp showed in the broker's view
+	stamp   string    // the timestamp of the newest
 	engines []engineLine
 
 	lanes   map[string]laneSight   // latest look of the broker at each lane
@@ -30,9 +34,10 @@ type watch struct {
 	usage    map[string][]usage // by daemon: broker, agent
 }
 
-func newWatch() *watch {
+func newWatch(hostID int) *watch {
 	return &watch{
-		lanes: map[string]laneSight{}, threads: map[string]threadSight{}, blocked: map[string]verdict.Lane{},
+		hostID: hostID,
+		lanes:  map[string]laneSight{}, threads: map[string]threadSight{}, blocked: map[string]verdict.Lane{},
 		spans: map[string]*laneSpan{}, warnings: map[string]warningSight{}, calls: map[string][]verdict.Call{},
 		inflight: map[string]inflightCall{}, usage: map[string][]usage{},
 	}
@@ -40,9 +45,8 @@ func newWatch() *watch {
 
 // turn is one turn of the agent's loop, from its own log.
 type turn struct {
-	t         float64
-	state     string
-	published bool
+	t     float64
+	state string
 }
 
 // engineLine is one line of the stand-in engine's own log.
@@ -150,15 +154,13 @@ func (w *watch) lastTurn() (turn, bool) {
 	return w.turns[len(w.turns)-1], true
 }
 
-// published counts the turns from time t on that published a record.
+// published counts the records that the agent put from time t on, by their timestamps in the broker's view.
 func (w *watch) published(t float64) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n := 0
-	for i := len(w.turns) - 1; i >= 0 && w.turns[i].t >= t; i-- {
-		if w.turns[i].published {
-			n++
-		}
+	for i := len(w.puts) - 1; i >= 0 && w.puts[i] >= t; i-- {
+		n++
 	}
 	return n
 }

@@ -67,6 +67,8 @@ proves that it hangs, and checks that the daemons stay responsive.
 Exit codes: 0 PASS, 1 FAIL or an error, 2 INVALID or a wrong command line, 3 SKIP.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Args:          knownCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{fmt.Errorf("%w\nsee: %s --help", err, cmd.CommandPath())}
@@ -76,4 +78,16 @@ Exit codes: 0 PASS, 1 FAIL or an error, 2 INVALID or a wrong command line, 3 SKI
 		newGC(), newReport(), newVet(), newDoctor(), newImages(), newVersion(),
 	)
 	return root
+}
+
+// knownCommand refuses a word that is no command, as a wrong command line, with the nearest one that is.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("unknown command %q; holdfast --help lists them", args[0])
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		text += fmt.Sprintf("; did you mean %q?", near[0])
+	}
+	return &usageError{errors.New(text)}
 }

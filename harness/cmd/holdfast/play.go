@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/holdfast-ha/holdfast/harness/play"
+	"github.com/holdfast-ha/holdfast/harness/scenario"
 	"github.com/holdfast-ha/holdfast/harness/tier/container"
 )
 
@@ -83,11 +84,15 @@ func newFault() *cobra.Command {
   holdfast fault drop path for=host2`,
 		Args: atLeastOne("a fault, in the words of a scenario"),
 		RunE: func(cmd *cobra.Command, words []string) error {
+			fault, err := scenario.ParseFault(strings.Join(words, " "))
+			if err != nil {
+				return &usageError{err}
+			}
 			client, err := play.Find(dir)
 			if err != nil {
 				return err
 			}
-			proofs, err := client.Inject(cmd.Context(), strings.Join(words, " "))
+			proofs, err := client.Inject(cmd.Context(), fault.String())
 			if err != nil {
 				return err
 			}
