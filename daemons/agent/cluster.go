@@ -23,6 +23,8 @@ type Cluster struct {
 	Ignored []string
 	// OwnTimestamp is the timestamp of the record of this host that the broker has; 0 if none.
 	OwnTimestamp int64
+	// DurableAt is when a record of this host was last known to be on storage; 0 if never.
+	DurableAt clock.Mono
 	// Lease is this host's host id lease, ConfirmedAt when sanlock last confirmed it (0 never).
 	Lease       Lease
 	ConfirmedAt clock.Mono
@@ -69,6 +71,7 @@ func readCluster(ownID int, sent, now clock.Mono, v View) Cluster {
 			if err == nil {
 				c.OwnTimestamp = record.Timestamp
 			}
+			c.DurableAt = observedAt(sent, now, v.Made, segment.DurableAge)
 		case err != nil:
 			if !absent(err) {
 				c.Ignored = append(c.Ignored, fmt.Sprintf("host %d ignored: %v", segment.HostID, err))

@@ -152,6 +152,7 @@ const longestChain = 8
 // decide runs the state machine until a state waits, publishes and reports.
 func (c *Core) decide(now clock.Mono, tick Tick) []Effect {
 	c.engine.expire(now, c.state, c.set.Timing)
+	c.known.listen(now, c.set.Timing.ViewLimit)
 	previous := c.state
 	var effects []Effect
 	var reason string

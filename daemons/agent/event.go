@@ -124,6 +124,8 @@ type View struct {
 type Segment struct {
 	HostID int
 	Data   []byte
+	// DurableAge is how long ago a record of this segment was last known to be on storage; negative means never.
+	DurableAge time.Duration
 }
 
 // Lease is the state of a host id lease.

@@ -13,6 +13,8 @@ import (
 type facts struct {
 	cluster Cluster
 	history History
+	// unheardAt is the last turn at which no record of this host had lately been on storage; 0 never.
+	unheardAt clock.Mono
 	// globalMaintenance is the last readable value of the global flag.
 	globalMaintenance bool
 	localMaintenance  bool
@@ -61,6 +63,33 @@ func (f *facts) blind(now clock.Mono, limit time.Duration) bool {
 func (f *facts) leaseHeld(hostID int, now clock.Mono, limit time.Duration) bool {
 	c := &f.cluster
 	return c.Lease.State == LeaseHeld && c.Lease.HostID == hostID && c.ConfirmedAt != 0 && now.Sub(c.ConfirmedAt) <= limit
+}
+
+// heard says that this host's record has lately been on storage. If not, its peers take it for dead, and their silence
+// may have the same cause.
+func (f *facts) heard(now clock.Mono, limit time.Duration) bool {
+	return f.cluster.DurableAt != 0 && now.Sub(f.cluster.DurableAt) <= limit
+}
+
+// listen notes at each turn whether this host is heard.
+func (f *facts) listen(now clock.Mono, limit time.Duration) {
+	if !f.heard(now, limit) {
+		f.unheardAt = now
+	}
+}
+
+// watched says that the cluster was watched for longer than window without a gap, while this host could make itself heard:
+// only then is silence a sign of death.
+func (f *facts) watched(now clock.Mono, window time.Duration) bool {
+	_, ok := f.history.reference(window)
+	return ok && (f.unheardAt == 0 || now.Sub(f.unheardAt) > window)
+}
+
+func (f *facts) heardTrouble(now clock.Mono) string {
+	if f.cluster.DurableAt == 0 {
+		return "no record of this host is known to be on storage"
+	}
+	return fmt.Sprintf("the last record of this host on storage is %.1f s old", now.Sub(f.cluster.DurableAt).Seconds())
 }
 
 // result is the last result of a submonitor.
@@ -154,6 +183,7 @@ func (f *facts) troubles(hostID int, now clock.Mono, t config.Timing) []string {
 	// A broker that answers nothing needs to be named once.
 	answers := f.viewFailure == ""
 	say(answers && f.lockFailure != "", "lock_host_id: %s", f.lockFailure)
+	say(!f.heard(now, t.ViewLimit), "%s", f.heardTrouble(now))
 	say(f.cluster.Global.Failure != "", "%s", f.cluster.Global.Failure)
 	say(answers && f.health.failure != "", "engine-health: %s", f.health.failure)
 	say(answers && f.domain.failure != "", "storage-domain: %s", f.domain.failure)

@@ -13,13 +13,12 @@ func (c *Core) situation(now clock.Mono) Situation {
 		Local:             c.known.localEngine(now, t.ResultMaxAge),
 		OwnScore:          c.score,
 		RestartThreshold:  t.RestartThresholdScore,
+		ShortHistory:      !c.known.watched(now, t.HostAliveTimeout),
 		Obstacle:          c.obstacle(now),
 		Action:            c.engine.phaseIn(c.state),
 		Busy:              c.engine.busyIn(c.state),
 		Settling:          c.engine.settling(now, t.ResultMaxAge),
 	}
-	_, watched := c.known.history.reference(t.HostAliveTimeout)
-	s.ShortHistory = !watched
 	alive := c.alive(now)
 	s.Best = bestEngine(c.set.HostID, rank(s.Local), s.Local.VM == vmUp, alive)
 	for _, peer := range alive {
@@ -72,6 +71,8 @@ func (c *Core) obstacle(now clock.Mono) string {
 		return "no driver for the engine VM is configured (vm_driver)"
 	case !c.known.leaseHeld(c.set.HostID, now, t.ViewLimit):
 		return c.known.leaseTrouble(c.set.HostID)
+	case !c.known.heard(now, t.ViewLimit):
+		return c.known.heardTrouble(now)
 	case !c.known.domainValid(now, t.ResultMaxAge):
 		return c.known.domainTrouble(now, t.ResultMaxAge)
 	default:

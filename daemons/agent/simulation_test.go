@@ -126,9 +126,10 @@ func TestStorageOutageForAllStartsNothing(t *testing.T) {
 				h.mute, h.blind = true, true
 			}
 			w.outage = false
-			for _, h := range w.hosts {
+			for i := range w.hosts { // the holder of the engine is the last one to come back
 				w.run(8 * time.Second)
-				h.mute, h.blind = false, false
+				back := w.hosts[(holder.id+i)%3]
+				back.mute, back.blind = false, false
 			}
 			w.run(10 * time.Minute)
 			require.Equal(t, before, w.starts[1]+w.starts[2]+w.starts[3], "starts after the outage:\n%s", w.describe())
@@ -136,6 +137,31 @@ func TestStorageOutageForAllStartsNothing(t *testing.T) {
 			require.Equal(t, EngineUp, holder.core.State())
 		})
 	}
+}
+
+// Only writes hang, for all hosts: everybody looks dead to everybody, although all can read.
+func TestSilenceOfAllStartsNothing_S37(t *testing.T) {
+	w := newWorld(t, 3)
+	holder := w.engineUp()
+	w.run(5 * time.Minute)
+	before := w.starts[1] + w.starts[2] + w.starts[3]
+	for _, h := range w.hosts {
+		h.mute = true
+	}
+	w.run(20 * time.Minute)
+	require.Equal(t, before, w.starts[1]+w.starts[2]+w.starts[3], "starts:\n%s", w.describe())
+	require.Equal(t, []int{holder.id}, w.running())
+	for _, h := range w.hosts {
+		require.Contains(t, h.reports[len(h.reports)-1].Reason, "the last record of this host on storage is ")
+	}
+	for i := range w.hosts { // the holder of the engine is the last one to be heard again
+		w.run(15 * time.Second)
+		w.hosts[(holder.id+i)%3].mute = false
+	}
+	w.run(10 * time.Minute)
+	require.Equal(t, before, w.starts[1]+w.starts[2]+w.starts[3], "starts:\n%s", w.describe())
+	require.Equal(t, []int{holder.id}, w.running())
+	require.Equal(t, EngineUp, holder.core.State())
 }
 
 func TestBrokenStartYieldsToOthers_S23(t *testing.T) {

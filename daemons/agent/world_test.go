@@ -50,6 +50,7 @@ type host struct {
 	nextPoll  clock.Mono
 	read      map[int]whiteboard.Segment
 	own       *whiteboard.Segment
+	durableAt clock.Mono
 	health    string
 	engine    string // "", starting, up, bad, down (lease conflict)
 	changed   clock.Mono
@@ -163,7 +164,9 @@ func (h *host) tick() {
 		}
 	}
 	if h.own != nil && !h.mute && !w.outage && !h.noLease {
-		w.storage[h.id] = *h.own
+		if w.storage[h.id] != *h.own {
+			w.storage[h.id], h.durableAt = *h.own, w.now
+		}
 	}
 	if w.now >= h.nextPoll {
 		h.nextPoll = w.now.Add(w.timing.MonitorInterval)
@@ -301,8 +304,16 @@ func (h *host) view() View {
 	}
 	slices.Sort(ids)
 	for _, id := range ids {
-		segment := h.read[id]
-		v.Segments = append(v.Segments, Segment{HostID: id, Data: segment[:]})
+		if segment := h.read[id]; id != h.id {
+			v.Segments = append(v.Segments, Segment{HostID: id, Data: segment[:]})
+		}
+	}
+	if h.own != nil {
+		durable := time.Duration(-1)
+		if h.durableAt != 0 {
+			durable = now.Sub(h.durableAt)
+		}
+		v.Segments = append(v.Segments, Segment{HostID: h.id, Data: h.own[:], DurableAge: durable})
 	}
 	return v
 }

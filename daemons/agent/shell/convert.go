@@ -20,7 +20,9 @@ func viewOf(v brokerlink.View) agent.View {
 		Missing: v.Storage,
 	}
 	for _, segment := range v.Segments {
-		view.Segments = append(view.Segments, agent.Segment{HostID: segment.HostID, Data: segment.Data})
+		view.Segments = append(view.Segments, agent.Segment{
+			HostID: segment.HostID, Data: segment.Data, DurableAge: durationOf(segment.DurableAge),
+		})
 	}
 	return view
 }
