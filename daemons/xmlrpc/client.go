@@ -103,12 +103,14 @@ func ended(ctx context.Context, err error) error {
 // dialPause is the wait between two tries to connect to a server whose backlog is full.
 const dialPause = 10 * time.Millisecond
 
-// dial connects. A full backlog is EAGAIN at once on a Unix socket; upstream's
-// server has a backlog of 5, so this is retried until the deadline.
+// dial connects. That never waits on a Unix socket: a full backlog is EAGAIN at once.
+// Upstream's server has a backlog of 5, so this is retried until the deadline.
 func (c *Client) dial(ctx context.Context, deadline time.Time) (net.Conn, error) {
-	d := net.Dialer{Deadline: deadline}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	for {
-		conn, err := d.DialContext(ctx, "unix", c.socket)
+		conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: c.socket, Net: "unix"})
 		if err == nil || !errors.Is(err, syscall.EAGAIN) || time.Until(deadline) < dialPause {
 			return conn, err
 		}

@@ -8,7 +8,9 @@
 //
 // Each method has a loop of its own with one call at a time and a
 // connection for each call, as upstream's client does it. A loop that a call
-// held up does not catch up: it goes on at its next turn. A call that is
+// held up does not catch up: it goes on at its next turn. The turns of all methods
+// come in one burst each period, which costs the machine half of what it costs to wake up
+// for each; a block that is shorter than a period may fall between two bursts. A call that is
 // still unanswered shows as InFlight in every window, so a blocked method is seen
 // while it blocks, and with its latency or as failed when it ends.
 //

@@ -20,7 +20,8 @@ type loop struct {
 	decoded clock.Mono    // when an answer was last decoded
 }
 
-// run calls the method each period until ctx ends. offset spreads the methods over a period.
+// run calls the method each period until ctx ends, the first time after offset. The methods' turns follow one
+// another closely, not spread over the period: waking up costs more than calling.
 func (l *loop) run(ctx context.Context, period, offset time.Duration) {
 	next := clock.Now().Add(offset)
 	timer := time.NewTimer(offset)

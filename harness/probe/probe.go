@@ -18,6 +18,7 @@ import (
 // Fixed times of the probe.
 const (
 	Window    = 200 * time.Millisecond // of RPC and InFlight lines
+	spacing   = 400 * time.Microsecond // between the starts of two methods' turns; more than a call takes
 	lookEvery = 100 * time.Millisecond // at the processes
 	selfEvery = time.Second
 	unseen    = 10 * time.Second // after which a thread is forgotten
@@ -71,7 +72,7 @@ func Run(ctx context.Context, o Options) error {
 	for i, m := range all {
 		windows[i] = &window{method: m.name}
 		l := &loop{method: m, window: windows[i], client: client, out: out, late: late}
-		offset := period * time.Duration(i) / time.Duration(len(all))
+		offset := min(spacing, period/time.Duration(len(all))) * time.Duration(i)
 		running.Go(func() { l.run(ctx, period, offset) })
 	}
 	running.Go(func() { lookAtProcesses(ctx, o.PIDs, out) })
