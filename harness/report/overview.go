@@ -152,52 +152,64 @@ func (p *picture) claims(r *Run, y float64) float64 {
 
 // faults draws each fault's life: hatched until it is proven, solid until it is healed, light until it is proven gone.
 func (p *picture) faults(lives []life, y float64) float64 {
-	rowEnds := []float64{} // the right edge of what stands in each row, pixels
-	height := thinHeight + 3.0
+	const height = thinHeight + 3.0
+	var rowEnds []float64 // the right edge of what stands in each row, pixels
 	for _, f := range lives {
 		if math.IsNaN(f.injected) {
 			continue
-		}
-		last := f.last(p.end)
-		proven, healed := orTime(f.proven, last), orTime(f.healed, last)
-		row := 0
-		for row < len(rowEnds) && rowEnds[row] > p.x(f.injected)-4 {
-			row++
-		}
-		if row == len(rowEnds) {
-			rowEnds = append(rowEnds, 0)
-		}
-		top := y + float64(row)*(height+3)
-		title := fmt.Sprintf("line %d: %s\ninjected %s, proven %s, healed %s, gone %s\n%s",
-			f.line, f.text, at(f.injected), at(f.proven), at(f.healed), at(f.gone), f.proof)
-		class := "fault"
-		if f.unproven {
-			class = "fault unproven"
-		}
-		p.rect(p.x(f.injected), top, max(p.x(last)-p.x(f.injected), 3), height, 3, class+" whole", title)
-		if !f.unproven {
-			p.rect(p.x(proven), top, max(p.x(min(healed, last))-p.x(proven), 2), height, 0, class+" proven", title)
 		}
 		label := f.text
 		if f.unproven {
 			label += " - not proven"
 		}
-		rowEnds[row] = p.x(last)
-		switch need := textWidth(label); {
-		case p.x(last)-p.x(f.injected) > need+14:
-			p.titled(p.x(proven)+6, top+height/2+3.8, "start", "in fault", label, title)
-		case p.right-p.x(last) > need+8:
-			p.text(p.x(last)+5, top+height/2+3.8, "start", "out fault", label)
-			rowEnds[row] += need + 8
+		// The label stands inside, behind or before the box, wherever there is room.
+		left, right := p.x(f.injected), max(p.x(f.last(p.end)), p.x(f.injected)+3)
+		from, to, anchor, class := left, right, "start", "in fault"
+		at := p.x(orTime(f.proven, f.injected)) + 6
+		switch need := boldWidth(label); {
+		case right-at > need+6:
+		case p.right-right > need+8:
+			at, to, class = right+5, right+8+need, "out fault"
 		default:
-			p.text(p.x(f.injected)-5, top+height/2+3.8, "end", "out fault", label)
+			at, from, anchor, class = left-5, left-8-need, "end", "out fault"
 		}
+		if f.unproven {
+			class = "out fault"
+		}
+		row := 0
+		for row < len(rowEnds) && rowEnds[row] > from-4 {
+			row++
+		}
+		if row == len(rowEnds) {
+			rowEnds = append(rowEnds, 0)
+		}
+		rowEnds[row] = to
+		top := y + float64(row)*(height+3)
+		title := p.faultBox(f, top, height)
+		p.titled(at, top+height/2+3.8, anchor, class, label, title)
 	}
 	if len(rowEnds) == 0 {
 		return y
 	}
 	p.label(y, height, "faults", "hatched: injected, not yet proven; solid: proven; light: healed, not yet proven gone")
 	return y + float64(len(rowEnds))*(height+3)
+}
+
+// faultBox draws one fault's box and returns its tooltip.
+func (p *picture) faultBox(f life, top, height float64) string {
+	title := fmt.Sprintf("line %d: %s\ninjected %s, proven %s, healed %s, gone %s\n%s",
+		f.line, f.text, at(f.injected), at(f.proven), at(f.healed), at(f.gone), f.proof)
+	class := "fault"
+	if f.unproven {
+		class = "fault unproven"
+	}
+	last := f.last(p.end)
+	p.rect(p.x(f.injected), top, max(p.x(last)-p.x(f.injected), 3), height, 3, class+" whole", title)
+	if !f.unproven {
+		healed := min(orTime(f.healed, last), last)
+		p.rect(p.x(f.proven), top, max(p.x(healed)-p.x(f.proven), 2), height, 0, class+" proven", title)
+	}
+	return title
 }
 
 // mark is a point in time with ticks and crosses.

@@ -82,6 +82,9 @@ func (p *picture) span(b band, y, h float64, class string, until float64, label 
 		return
 	}
 	need := textWidth(label)
+	if class == "blocked" {
+		need = boldWidth(label)
+	}
 	switch {
 	case w >= need+10:
 		p.titled(x1+6, y+h/2+3.6, "start", "in "+class, label, b.title)
@@ -91,7 +94,10 @@ func (p *picture) span(b band, y, h float64, class string, until float64, label 
 }
 
 // textWidth estimates the width of the picture's small letters, in pixels.
-func textWidth(text string) float64 { return 6.0 * float64(len([]rune(text))) }
+func textWidth(text string) float64 { return 6.2 * float64(len([]rune(text))) }
+
+// boldWidth is textWidth for bold letters.
+func boldWidth(text string) float64 { return 7 * float64(len([]rune(text))) }
 
 // px keeps a tenth of a pixel.
 func px(v float64) float64 { return math.Round(v*10) / 10 }
