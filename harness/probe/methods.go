@@ -85,6 +85,7 @@ func methods(hostID int, sdUUID string, k *knowledge) []method {
 			if line.Lanes, err = decodeAnswer(answer, err, brokerlink.DecodeLanes); err != nil {
 				line.Err = err.Error()
 			}
+			line.Lanes.Lanes = orEmpty(line.Lanes.Lanes)
 			return line
 		}},
 		{name: "get_health", args: always(), every: healthEvery, read: func(answer any, err error, now clock.Mono) any {
@@ -92,9 +93,18 @@ func methods(hostID int, sdUUID string, k *knowledge) []method {
 			if line.Health, err = decodeAnswer(answer, err, brokerlink.DecodeHealth); err != nil {
 				line.Err = err.Error()
 			}
+			line.Warnings = orEmpty(line.Warnings)
 			return line
 		}},
 	}
+}
+
+// orEmpty makes a list that JSON shows as [] and not as null.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
 }
 
 func decodeAnswer[T any](answer any, err error, decode func(any) (T, error)) (T, error) {

@@ -152,6 +152,7 @@ func TestTimeoutsAreReported(t *testing.T) {
 	require.Empty(t, l.RPC.LatencyMS)
 	lanes := lines.await(t, "lanes without an answer", func(l Line) bool { return l.Lanes != nil && l.Lanes.Err != "" })
 	require.Contains(t, lanes.Lanes.Err, "timeout")
+	require.NotNil(t, lanes.Lanes.Lanes.Lanes, "a list is never null")
 	release()
 	lines.await(t, "get_lanes again", answered("get_lanes"))
 }
