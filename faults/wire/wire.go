@@ -48,8 +48,11 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	if e.Cause == nil {
+	switch {
+	case e.Cause == nil:
 		return fmt.Sprintf("%s %s: %v", e.Op, e.Addr, e.Reason)
+	case errors.Is(e.Cause, e.Reason): // the cause names the reason itself
+		return fmt.Sprintf("%s %s: %v", e.Op, e.Addr, e.Cause)
 	}
 	return fmt.Sprintf("%s %s: %v: %v", e.Op, e.Addr, e.Reason, e.Cause)
 }
