@@ -25,7 +25,9 @@ type StartWrite struct {
 }
 
 // StartRead starts a pass on the reader lane, which is idle. ReadDone ends it.
-type StartRead struct{}
+type StartRead struct {
+	Full bool // read the whole volume, not only the part in use
+}
 
 // StartLease starts an operation on the lease lane, which is idle. LeaseObserved ends it.
 type StartLease struct{ Op LeaseOp }

@@ -58,7 +58,7 @@ func (w *world) step(ev Event) {
 			w.writing = &e
 		case StartRead:
 			require.Nil(w.t, w.reading, "two passes in flight")
-			w.reading = &Pass{Started: w.now}
+			w.reading = &Pass{Started: w.now, Full: e.Full}
 		case StartLease:
 			require.Zero(w.t, w.leasing, "two lease operations in flight")
 			w.leasing = e.Op

@@ -17,6 +17,7 @@ type reading struct {
 	since  clock.Mono // start of the pass in flight
 	stall  bool       // it has been reported as stalled
 	nextAt clock.Mono // no pass before this
+	fullAt clock.Mono // start of the last complete pass over the whole volume; 0 never
 
 	seen     []seen // the view: segments that are not empty, ascending; replaced as a whole, never changed
 	lastAt   clock.Mono
@@ -44,7 +45,7 @@ func (c *Core) startRead(now clock.Mono, out *outcome) {
 	}
 	r.busy, r.since = true, now
 	out.changed = true
-	out.add(StartRead{})
+	out.add(StartRead{Full: r.fullAt == 0 || now.Sub(r.fullAt) >= c.set.FullScan})
 }
 
 // readDone takes the end of a pass: all of it, or nothing.
@@ -70,6 +71,9 @@ func (c *Core) readDone(now clock.Mono, e ReadDone, out *outcome) {
 	c.writer.missing = false
 	r.nextAt = max(r.since.Add(c.set.StorageDelay), now.Add(min(c.set.RetryMin, c.set.StorageDelay)))
 	r.lastAt, r.took, r.bytes = e.Pass.Started, e.Pass.Ended.Sub(e.Pass.Started), e.Pass.Bytes
+	if e.Pass.Full {
+		r.fullAt = e.Pass.Started
+	}
 	r.seen = merge(r.seen, e.Pass)
 	for i := range c.claims {
 		c.settle(now, &c.claims[i], e.Pass)

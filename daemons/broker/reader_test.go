@@ -28,6 +28,20 @@ func TestReaderPassesEveryStorageDelay(t *testing.T) {
 	require.True(t, r.reading)
 }
 
+func TestTheWholeVolumeIsReadRarely(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.step(Tick{})
+	full := 0
+	for range 121 {
+		if r.full {
+			full++
+		}
+		r.finishRead(nil, nil)
+		r.wait(10 * time.Second)
+	}
+	require.Equal(t, 3, full, "at the start and every 600 s in 1210 s")
+}
+
 func TestAPassReplacesTheViewAndForgetsWhatIsGone_S8(t *testing.T) {
 	r := newRig(t, testSettings())
 	r.step(Tick{})

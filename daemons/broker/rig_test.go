@@ -19,7 +19,7 @@ var errIO = errors.New("write segment: input/output error")
 func testSettings() Settings {
 	return Settings{
 		HostID:       3,
-		StorageDelay: 10 * time.Second, StallAfter: 5 * time.Second, ViewLimit: 30 * time.Second, AliveLimit: 60 * time.Second,
+		StorageDelay: 10 * time.Second, FullScan: 600 * time.Second, StallAfter: 5 * time.Second, ViewLimit: 30 * time.Second, AliveLimit: 60 * time.Second,
 		RetryMin: time.Second, RetryMax: 30 * time.Second,
 		LeasePoll: 2 * time.Second, LeaseRetry: 5 * time.Second, LeaseLife: 80 * time.Second,
 		DrainLimit: 5 * time.Second, StopLimit: 10 * time.Second,
@@ -35,6 +35,7 @@ type rig struct {
 
 	writing   *StartWrite // in flight
 	reading   bool
+	full      bool
 	readSince clock.Mono
 	leasing   LeaseOp
 	last      []Effect // of the last step
@@ -67,7 +68,7 @@ func (r *rig) step(ev Event) {
 			r.writing = &e
 		case StartRead:
 			require.False(r.t, r.reading, "two passes in flight")
-			r.reading, r.readSince = true, r.now
+			r.reading, r.readSince, r.full = true, r.now, e.Full
 		case StartLease:
 			require.Zero(r.t, r.leasing, "two lease operations in flight")
 			r.leasing = e.Op
@@ -146,7 +147,7 @@ func (r *rig) finishRead(segments map[int][]byte, err error) {
 	r.t.Helper()
 	require.True(r.t, r.reading, "no pass in flight")
 	r.reading = false
-	pass := Pass{Started: r.readSince, Ended: r.now}
+	pass := Pass{Started: r.readSince, Ended: r.now, Full: r.full}
 	for id := range whiteboard.Segments {
 		if data, ok := segments[id]; ok {
 			pass.Segments = append(pass.Segments, Seen{Segment: id, Data: segment(data)})

@@ -21,6 +21,7 @@ type Settings struct {
 	ConfigRemarks string
 
 	StorageDelay time.Duration // from the start of one pass to the start of the next
+	FullScan     time.Duration // from one pass over the whole volume to the next
 	StallAfter   time.Duration // an operation older than this is a stall
 	ViewLimit    time.Duration // a view older than this is blind; an own record later than this is late
 	AliveLimit   time.Duration // a pushed list of hosts is valid, and a record that changed counts as alive, this long
@@ -43,6 +44,7 @@ func (s Settings) Check() error {
 		value time.Duration
 	}{
 		{"StorageDelay", s.StorageDelay},
+		{"FullScan", s.FullScan},
 		{"StallAfter", s.StallAfter},
 		{"ViewLimit", s.ViewLimit},
 		{"AliveLimit", s.AliveLimit},

@@ -104,7 +104,7 @@ var table = [count]Warnable{
 		Remedy:    "Start the agent; it asks for the lease.",
 	},
 	{
-		Code: EngineUnknown, Title: "The state of the engine VM is not known", Severity: Medium,
+		Code: EngineUnknown, Title: "The state of the engine VM is not known", Severity: Medium, VisibleIn: 5 * time.Second,
 		Remedy: "Look at the VM driver's error in the detail.",
 	},
 }

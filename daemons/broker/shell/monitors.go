@@ -1,0 +1,71 @@
+package shell
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/holdfast-ha/holdfast/daemons/broker"
+	"github.com/holdfast-ha/holdfast/daemons/clock"
+	"github.com/holdfast-ha/holdfast/daemons/config"
+	"github.com/holdfast-ha/holdfast/daemons/monitor"
+)
+
+// newMonitors makes the set of submonitors that this broker knows.
+func newMonitors(s *shell) (*monitor.Set, error) {
+	cfg, t := s.Config, s.Config.Timing
+	alive, err := livelinessOf(cfg)
+	if err != nil {
+		return nil, err
+	}
+	report := func(typ string, err error) { s.Log.Warn("submonitor failed", "type", typ, "error", err.Error()) }
+	return monitor.New(clock.System(), t.ResultMaxAge, report,
+		// A status and, after it, a health page, each within its own limit.
+		monitor.EngineHealth(s.VM, alive, t.MonitorInterval, t.LivelinessTimeout+t.RPCTimeout),
+		monitor.StorageDomain(s.storageFacts, t.StorageDelay, min(t.MonitorInterval, time.Second)),
+	)
+}
+
+// livelinessOf returns the check of the engine's health page, nil if there is none to ask.
+func livelinessOf(cfg config.Config) (func(context.Context) error, error) {
+	if cfg.VMHealthURL == "" {
+		return nil, nil
+	}
+	alive, err := monitor.Liveliness(cfg.VMHealthURL, cfg.Timing.LivelinessTimeout)
+	if err != nil {
+		return nil, fmt.Errorf("vm_health_url: %w", err)
+	}
+	return alive, nil
+}
+
+// storageFacts are the reader lane's, from memory.
+func (s *shell) storageFacts() monitor.StorageFacts {
+	now := clock.Now()
+	snap := s.snapshot.Load()
+	if snap == nil {
+		return monitor.StorageFacts{}
+	}
+	r := snap.Reader
+	facts := monitor.StorageFacts{Ever: r.LastAt != 0, Took: r.Took, Failed: r.Problem != "" || snap.Storage != ""}
+	if facts.Ever {
+		facts.Age = now.Sub(r.LastAt)
+	}
+	if state := s.storage.reader.State(); state.Busy {
+		facts.BusyFor = now.Sub(state.Since)
+	}
+	return facts
+}
+
+// observeEngine tells the core when the state of the engine becomes known or unknown. Only for the loop's goroutine.
+func (s *shell) observeEngine() {
+	problem := ""
+	for _, r := range s.monitors.Results() {
+		if r.Type == monitor.EngineHealthType && r.Problem != "" {
+			problem = r.Problem
+		}
+	}
+	if problem != s.engine {
+		s.engine = problem
+		s.step(broker.EngineObserved{Problem: problem})
+	}
+}

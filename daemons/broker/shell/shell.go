@@ -1,0 +1,259 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/holdfast-ha/holdfast/daemons/broker"
+	"github.com/holdfast-ha/holdfast/daemons/clock"
+	"github.com/holdfast-ha/holdfast/daemons/config"
+	"github.com/holdfast-ha/holdfast/daemons/lease"
+	"github.com/holdfast-ha/holdfast/daemons/monitor"
+	"github.com/holdfast-ha/holdfast/daemons/vm"
+	"github.com/holdfast-ha/holdfast/daemons/xmlrpc"
+)
+
+// Options are what a broker runs with. Config, Log and VM are required.
+type Options struct {
+	Config config.Config
+	Log    *slog.Logger // must not block; package journal's does not
+	VM     vm.Driver    // only its Status is used
+
+	Storage Storage              // nil: the volume at Config.WhiteboardPath
+	Sanlock Sanlock              // nil: the daemon at Config.SanlockSocket
+	Notify  func(string) error   // tells the service manager READY=1 and STOPPING=1; nil: nobody
+	Serving func(address string) // called once the socket is there; nil: nobody
+}
+
+// Check returns what makes the configuration unusable for a broker, beyond what package config finds; nil if nothing does.
+func (o Options) Check() error {
+	if err := settings(o).Check(); err != nil {
+		return err
+	}
+	_, err := livelinessOf(o.Config)
+	return err
+}
+
+// ErrGaveUp is the error of a broker that ended in order and had to leave something undone: a record that storage did
+// not take, or a lease that sanlock did not take back.
+var ErrGaveUp = errors.New("broker ended, but gave up")
+
+// shell is a running broker.
+type shell struct {
+	Options
+	started clock.Mono
+	inbox   *inbox
+	calls   *calls
+	core    broker.Core // for the goroutine of loop only
+	engine  string      // the last problem told to the core; for the goroutine of loop only
+
+	snapshot atomic.Pointer[broker.Snapshot]
+	storage  *storageLanes
+	lease    *leaseLane
+	monitors *monitor.Set
+	notices  *notices
+	server   *xmlrpc.Server
+	stopped  *broker.Stopped // set when the core has ended; for the goroutine of loop only
+}
+
+// Run serves until ctx ends, then ends in order within shutdown_grace. The error is nil, or matches ErrGaveUp, or says
+// why the broker could not begin.
+func Run(ctx context.Context, options Options) error {
+	s, err := assemble(options)
+	if err != nil {
+		return err
+	}
+	defer s.dismantle()
+	sock, err := listen(ctx, options.Config.BrokerSocket, options.Config.SocketMode)
+	if err != nil {
+		return err
+	}
+	// The first snapshot is there before the first client.
+	s.step(broker.Tick{})
+	served := make(chan error, 1)
+	go func() { served <- s.server.Serve(sock) }()
+	s.Log.Info("serving", "socket", options.Config.BrokerSocket, "host_id", options.Config.HostID)
+	s.tellManager("READY=1")
+	if options.Serving != nil {
+		options.Serving(options.Config.BrokerSocket)
+	}
+	loopErr := s.loop(ctx, served)
+	return errors.Join(loopErr, s.hangUp(sock))
+}
+
+// assemble makes everything but the socket.
+func assemble(options Options) (*shell, error) {
+	if options.Log == nil || options.VM == nil {
+		return nil, errors.New("broker: options Log and VM are required")
+	}
+	cfg := options.Config
+	s := &shell{Options: options, started: clock.Now(), inbox: newInbox(), calls: newCalls(), notices: newNotices(options.Log)}
+	core, err := broker.NewCore(settings(options), s.started)
+	if err != nil {
+		return nil, err
+	}
+	s.core = core
+	if s.monitors, err = newMonitors(s); err != nil {
+		return nil, err
+	}
+	if s.Storage == nil {
+		s.Storage = newVolume(cfg.WhiteboardPath, cfg.HostID)
+	}
+	if s.Sanlock == nil {
+		s.Sanlock = lease.Client{Socket: cfg.SanlockSocket, Timeout: cfg.Timing.LeaseTimeout}
+	}
+	s.storage = newStorageLanes(s.Storage, cfg.HostID, s.inbox)
+	lockspace := lease.Lockspace{Name: cfg.LockspaceName, HostID: uint64(cfg.HostID), Path: cfg.LockspacePath}
+	s.lease = newLeaseLane(s.Sanlock, lockspace, cfg.IOTimeout, cfg.Timing.LeaseTimeout, s.inbox)
+	s.server = s.newServer()
+	s.notices.start()
+	return s, nil
+}
+
+// settings derives the core's settings.
+func settings(options Options) broker.Settings {
+	cfg, t := options.Config, options.Config.Timing
+	set := broker.Settings{
+		HostID:       cfg.HostID,
+		StorageDelay: t.StorageDelay, FullScan: t.FullScanInterval, StallAfter: t.StallAfter, ViewLimit: t.ViewLimit,
+		AliveLimit: t.HostAliveTimeout, RetryMin: t.WriteRetryMin, RetryMax: t.WriteRetryMax,
+		LeasePoll: t.LeasePoll, LeaseRetry: t.RejoinBackoff,
+		// sanlock itself gives a lease up when eight I/O timeouts have passed since the last renewal.
+		LeaseLife:  8 * cfg.IOTimeout,
+		DrainLimit: t.ShutdownGrace / 2,
+		StopLimit:  t.ShutdownGrace * 8 / 10,
+	}
+	if cfg.WhiteboardPath == "" && options.Storage == nil {
+		set.StorageMissing = "whiteboard_path is not set"
+	}
+	if cfg.LockspacePath == "" {
+		set.LeaseMissing = "lockspace_path is not set"
+	}
+	if cfg.TimeFactor != 1 {
+		set.ConfigRemarks = fmt.Sprintf("time_factor is %g: for test clusters only", cfg.TimeFactor)
+	}
+	return set
+}
+
+// loop owns the core until it has ended.
+func (s *shell) loop(ctx context.Context, served <-chan error) error {
+	ticker := time.NewTicker(s.Config.Timing.Tick)
+	defer ticker.Stop()
+	stop := ctx.Done()
+	for s.stopped == nil {
+		select {
+		case <-s.inbox.ready:
+			for _, ev := range s.inbox.drain() {
+				s.step(ev)
+			}
+		case <-ticker.C:
+			s.observeEngine()
+			s.step(broker.Tick{})
+		case <-stop:
+			stop = nil
+			s.Log.Info("stopping", "grace", s.Config.Timing.ShutdownGrace.String())
+			s.tellManager("STOPPING=1")
+			s.step(broker.Stop{})
+		case err := <-served:
+			return err
+		}
+	}
+	if s.stopped.Clean {
+		s.Log.Info("stopped", "detail", s.stopped.Detail)
+		return nil
+	}
+	return fmt.Errorf("%w: %s", ErrGaveUp, s.stopped.Detail)
+}
+
+// step feeds the core one event and carries out what follows.
+func (s *shell) step(ev broker.Event) {
+	for _, effect := range s.core.Step(clock.Now(), ev) {
+		s.carryOut(effect)
+	}
+}
+
+// carryOut does one effect. None of them blocks.
+func (s *shell) carryOut(effect broker.Effect) {
+	now := clock.Now()
+	switch e := effect.(type) {
+	case broker.StartWrite:
+		if !s.storage.write(e) {
+			s.inbox.push(broker.WriteDone{Segment: e.Segment, Err: errLaneBusy, Started: now, Ended: now})
+		}
+	case broker.StartRead:
+		if !s.storage.read(e.Full) {
+			s.inbox.push(broker.ReadDone{Err: errLaneBusy})
+		}
+	case broker.StartLease:
+		if !s.lease.run(e.Op) {
+			s.inbox.push(broker.LeaseObserved{Op: e.Op, Err: errLaneBusy, Started: now, Ended: now})
+		}
+	case broker.Publish:
+		s.snapshot.Store(e.Snapshot)
+	case broker.Reply:
+		s.calls.answer(e)
+	case broker.Stopped:
+		s.stopped = &e
+	default:
+		s.tell(effect)
+	}
+}
+
+// errLaneBusy cannot happen while core and lanes agree about what is in flight.
+var errLaneBusy = errors.New("the lane is busy or closed")
+
+// tell writes what operators and the log's readers want to know.
+func (s *shell) tell(effect broker.Effect) {
+	switch e := effect.(type) {
+	case broker.RaiseWarning:
+		s.Log.Warn("warning raised", "code", string(e.Warning.Code), "detail", e.Warning.Detail, "remedy", e.Warning.Remedy)
+	case broker.ClearWarning:
+		s.Log.Info("warning cleared", "code", string(e.Warning.Code), "detail", e.Warning.Detail)
+	case broker.LaneStalled:
+		s.Log.Warn("lane stalled", "lane", e.Lane, "op", e.Op, "segment", e.Segment, "blocked_s", e.For.Seconds())
+	case broker.LaneRecovered:
+		s.Log.Info("lane recovered", "lane", e.Lane, "op", e.Op, "segment", e.Segment, "blocked_s", e.For.Seconds())
+	case broker.LeaseChanged:
+		s.Log.Info("lease", "state", e.State.String(), "detail", e.Detail)
+	}
+}
+
+func (s *shell) tellManager(state string) {
+	if s.Notify == nil {
+		return
+	}
+	if err := s.Notify(state); err != nil {
+		s.Log.Warn("service manager not told", "state", state, "error", err.Error())
+	}
+}
+
+// hangUp ends the server and takes the socket's name away.
+func (s *shell) hangUp(sock *socket) error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.Config.Timing.ShutdownGrace/10)
+	defer cancel()
+	removeErr := sock.remove()
+	if err := s.server.Shutdown(ctx); err != nil {
+		s.Log.Warn("clients cut off", "error", err.Error())
+	}
+	if removeErr != nil {
+		return fmt.Errorf("remove broker_socket: %w", removeErr)
+	}
+	return nil
+}
+
+// dismantle ends what assemble began. A lane that is stuck is abandoned: it is the only goroutine that may be.
+func (s *shell) dismantle() {
+	ctx, cancel := context.WithTimeout(context.Background(), s.Config.Timing.ShutdownGrace/10)
+	defer cancel()
+	if err := s.monitors.Close(ctx); err != nil {
+		s.Log.Warn("submonitors abandoned", "error", err.Error())
+	}
+	s.notices.stop()
+	s.storage.writer.Close()
+	s.storage.reader.Close()
+	s.lease.Close()
+}
