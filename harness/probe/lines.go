@@ -40,8 +40,7 @@ type InFlight struct {
 	AgeMS  float64 `json:"age_ms"`
 }
 
-// Threads is one look at a daemon's process. If there is none, PID is 0 or Err
-// is set, and the counts are 0.
+// Threads is one look at a daemon's process. If there is none, PID is 0 and Err says why.
 type Threads struct {
 	Head
 	Process string   `json:"proc"` // "broker" or "agent"

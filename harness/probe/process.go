@@ -31,14 +31,13 @@ func (p *processes) look(name string, now clock.Mono) Threads {
 		t.Err = err.Error()
 		return t
 	}
-	t.PID = pid
 	dir := filepath.Join(p.proc, strconv.Itoa(pid))
 	tasks, err := names(filepath.Join(dir, "task"))
 	if err != nil {
 		t.Err = fmt.Sprintf("no process %d: %v", pid, err)
 		return t
 	}
-	t.Total = len(tasks)
+	t.PID, t.Total = pid, len(tasks)
 	if fds, err := names(filepath.Join(dir, "fd")); err == nil {
 		t.FDs = len(fds)
 	} else {

@@ -118,6 +118,7 @@ func TestNoProcess(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "agent.pid"), []byte(text), 0o600))
 		got := p.look("agent", 1)
 		require.Contains(t, got.Err, want, "pid file %q", text)
+		require.Zero(t, got.PID)
 		require.Empty(t, got.Threads)
 		require.NotNil(t, got.Threads)
 	}
