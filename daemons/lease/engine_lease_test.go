@@ -129,6 +129,12 @@ func TestLostLockspaceTerminatesHolders(t *testing.T) {
 	wiped := time.Now()
 	_, err = volume.WriteAt(make([]byte, 512), 0)
 	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		status, ok, err := d.LockspaceStatus(t.Context(), l.Name)
+		require.NoError(t, err)
+		return !ok || status.Lost
+	}, 60*time.Second, time.Millisecond, "the loss does not show")
+	t.Logf("lost after %v", time.Since(wiped))
 	require.Equal(t, syscall.SIGTERM, child.awaitSignal())
 	t.Logf("SIGTERM after %v", time.Since(wiped))
 	require.Eventually(t, func() bool {

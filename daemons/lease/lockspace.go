@@ -126,8 +126,8 @@ func (c Client) remLockspace(ctx context.Context, l Lockspace, async bool, flags
 	return err
 }
 
-// GetLockspaces lists what the daemon holds, joins or leaves. It is answered from memory, also while storage hangs:
-// this is how a lease is watched.
+// GetLockspaces lists what the daemon holds, joins or leaves. It is answered from memory, also while storage hangs. It
+// tells a join that is over from one that is not; a loss shows late, see LockspaceStatus.
 func (c Client) GetLockspaces(ctx context.Context) ([]Lockspace, error) {
 	cmd := command{op: "get_lockspaces", number: cmdGetLockspaces}
 	rep, err := c.roundTrip(ctx, cmd)
@@ -164,8 +164,8 @@ func (c Client) GetHosts(ctx context.Context, lockspace string, hostID uint64) (
 // InqLockspace asks whether l is held; name, host id, path and offset must all match. With wait it waits, bounded by
 // ctx, until a change is over.
 //
-// Not for watching: the daemon answers it from the pool of threads that hung storage uses up. GetLockspaces tells the
-// same and always answers.
+// Not for watching: the daemon answers it from the pool of threads that hung storage uses up. LockspaceStatus
+// tells more and always answers.
 func (c Client) InqLockspace(ctx context.Context, l Lockspace, wait bool) (Membership, error) {
 	cmd, err := c.lockspaceCommand("inq_lockspace", cmdInqLockspace, l)
 	if err != nil {

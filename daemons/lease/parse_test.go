@@ -138,3 +138,32 @@ func FuzzReply(f *testing.F) {
 		}
 	})
 }
+
+// TestLockspaceStatusRefusesWhatItDoesNotKnow: a daemon whose words have changed is not taken for a healthy one.
+func TestLockspaceStatusRefusesWhatItDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	fields := words("list=spaces renew_fail=0 space_dead=0 killing_pids=0 renewal_last_result=-202 renewal_last_success=77 io_timeout=10")
+	s := State{Type: StateLockspace, Fields: fields, Lockspace: &Lockspace{Name: "x"}}
+	status, err := s.lockspaceStatus()
+	require.NoError(t, err)
+	require.True(t, status.Safe())
+	require.Equal(t, ErrIOTimeout, status.RenewalResult)
+	require.InDelta(t, 77, status.Renewed.Seconds(), 0)
+	for _, key := range []string{"renew_fail", "space_dead", "killing_pids"} {
+		fields[key] = "1"
+		status, err := s.lockspaceStatus()
+		require.NoError(t, err)
+		require.False(t, status.Safe(), "%s=1", key)
+		fields[key] = "yes"
+		_, err = s.lockspaceStatus()
+		require.ErrorContains(t, err, key+`="yes"`)
+		delete(fields, key)
+		_, err = s.lockspaceStatus()
+		require.ErrorContains(t, err, "has no "+key)
+		fields[key] = "0"
+	}
+	fields["list"] = "rem"
+	status, err = s.lockspaceStatus()
+	require.NoError(t, err)
+	require.True(t, status.Leaving())
+}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-ha/holdfast/daemons/clock"
 	"github.com/stretchr/testify/require"
 )
 
@@ -74,6 +75,10 @@ func TestJoinWatchAndLeave(t *testing.T) {
 	require.True(t, found.Joining(), "flags %#x directly after the join began", found.Flags)
 	require.False(t, found.Held())
 	require.ErrorIs(t, d.AddLockspace(t.Context(), l, true, testIOTimeout), ErrInProgress)
+	status, ok, err := d.LockspaceStatus(t.Context(), l.Name)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.True(t, status.Joining(), "%+v", status)
 	membership, err := d.InqLockspace(t.Context(), l, false)
 	require.NoError(t, err)
 	require.Equal(t, Changing, membership)
@@ -108,6 +113,16 @@ func TestJoinWatchAndLeave(t *testing.T) {
 	membership, err = d.InqLockspace(t.Context(), l, true)
 	require.NoError(t, err)
 	require.Equal(t, Held, membership)
+
+	status, ok, err = d.LockspaceStatus(t.Context(), l.Name)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.True(t, status.Safe(), "%+v", status)
+	require.Equal(t, testIOTimeout, status.IOTimeout)
+	require.InDelta(t, clock.Now().Seconds(), status.Renewed.Seconds(), 60, "the last renewal, on this machine's clock")
+	_, ok, err = d.LockspaceStatus(t.Context(), "other")
+	require.NoError(t, err)
+	require.False(t, ok)
 
 	states, err := d.HostStatus(t.Context(), l.Name)
 	require.NoError(t, err)
