@@ -39,6 +39,9 @@ type Options struct {
 	// OnError, if set, hears of handlers' errors and panics, refused peers and
 	// refused requests. method is "" where no method is known. It may be called
 	// from many goroutines, must not block, and is never given argument values (S39).
+	//
+	// So that no client can flood a log, it hears of at most 5 errors of each method in 10 s; the
+	// next error says how many were left out. Stats counts them all.
 	OnError func(method string, err error)
 }
 
@@ -61,6 +64,7 @@ type Server struct {
 
 	calls, failed, bad, refused atomic.Uint64
 	running                     atomic.Int64 // handlers running now
+	quotas                      quotas
 
 	mu       sync.Mutex
 	clients  map[*client]struct{}
@@ -110,7 +114,13 @@ func (w onErrorWriter) Write(line []byte) (int, error) {
 }
 
 func (s *Server) report(method string, err error) {
-	if s.opt.OnError != nil {
+	if s.opt.OnError == nil {
+		return
+	}
+	if hear, missed := s.quotas.take(method, time.Now()); hear {
+		if missed > 0 {
+			err = fmt.Errorf("%w (%d earlier errors of this method were not reported)", err, missed)
+		}
 		s.opt.OnError(method, err)
 	}
 }

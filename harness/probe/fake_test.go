@@ -176,7 +176,7 @@ func (r *tape) await(t *testing.T, what string, fits func(Line) bool) Line {
 func start(t *testing.T, f *fake, change func(*Options)) (lines *tape, stop func() error) {
 	t.Helper()
 	lines = &tape{}
-	o := Options{Socket: f.socket, PIDs: t.TempDir(), HostID: 1, SDUUID: "sd-1", Rate: 25, Timeout: patience, Out: lines}
+	o := Options{Socket: f.socket, PIDs: t.TempDir(), HostID: 1, SDUUID: "sd-1", Replay: true, Rate: 25, Timeout: patience, Out: lines}
 	if change != nil {
 		change(&o)
 	}

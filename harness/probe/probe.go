@@ -30,6 +30,7 @@ type Options struct {
 	PIDs    string        // directory with broker.pid and agent.pid
 	HostID  int           // of the own host, 1..2000
 	SDUUID  string        // storage domain, as the agent passes it to the storage-domain submonitor
+	Replay  bool          // put_stats repeats the own record, which writes it; see the package
 	Rate    float64       // calls per second and method, above 0, at most 1000
 	Timeout time.Duration // of a call
 	Out     io.Writer     // for the lines; one Write each
@@ -63,7 +64,7 @@ func Run(ctx context.Context, o Options) error {
 	out := newWriter(o.Out, func(error) { cancel() })
 	k := &knowledge{hostID: o.HostID}
 	client := xmlrpc.NewClient(o.Socket, o.Timeout)
-	all := methods(o.HostID, o.SDUUID, k)
+	all := methods(o, k)
 	period := time.Duration(float64(time.Second) / o.Rate)
 
 	late := &atomic.Int64{}

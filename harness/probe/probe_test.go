@@ -107,6 +107,18 @@ func TestProbeTakesNoLeaseThatTheAgentGaveUp(t *testing.T) {
 	require.Equal(t, []any{int64(1), extra}, args)
 }
 
+// TestProbeWritesNoRecordUnlessAsked: a repeated record would be written again and look new.
+func TestProbeWritesNoRecordUnlessAsked(t *testing.T) {
+	f := newFake(t)
+	f.serve(t)
+	lines, _ := start(t, f, func(o *Options) { o.Replay = false })
+	l := lines.await(t, "put_stats", answered("put_stats")).RPC
+	require.Equal(t, len(l.LatencyMS), l.Dispatch)
+	lines.await(t, "a view", func(l Line) bool { return l.View != nil })
+	args, _ := f.lastArgs("put_stats")
+	require.Equal(t, []any{int64(1), []byte(shortRecord)}, args)
+}
+
 func TestNothingToRepeatIsSkipped(t *testing.T) {
 	f := newFake(t)
 	f.set(func(f *fake) { f.alive = nil })

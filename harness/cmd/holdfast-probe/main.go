@@ -34,6 +34,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) int {
 	hostID := flags.Int("host-id", 0, "the own host `id`, 1..2000")
 	sdUUID := flags.String("sd-uuid", "", "the storage domain's `uuid`, as the agent has it")
 	rate := flags.Float64("rate", 25, "calls per second of each method, up to `1000`")
+	replay := flags.Bool("replay-record", false, "put_stats repeats the own record, and so has it written, instead of a form that is refused")
 	timeout := flags.Duration("timeout", 5*time.Second, "`time` given to a call")
 	out := flags.String("out", "", "`file` to append the lines to")
 	if err := flags.Parse(args); err != nil {
@@ -57,7 +58,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) int {
 	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(400)
 	err = probe.Run(ctx, probe.Options{
-		Socket: *socket, PIDs: *pids, HostID: *hostID, SDUUID: *sdUUID, Rate: *rate, Timeout: *timeout, Out: file,
+		Socket: *socket, PIDs: *pids, HostID: *hostID, SDUUID: *sdUUID, Replay: *replay, Rate: *rate, Timeout: *timeout, Out: file,
 	})
 	if err != nil {
 		fmt.Fprintf(stderr, "holdfast-probe: %v\n", err)
