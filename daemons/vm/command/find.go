@@ -59,18 +59,17 @@ func (d *Driver) find() (found, error) {
 }
 
 func isRunning(pid int, startTicks uint64) (bool, error) {
-	h, err := openProcess(pid, startTicks)
-	if err != nil || h == nil {
-		return false, err
+	h, running, err := openProcess(pid, startTicks)
+	if running {
+		h.close()
 	}
-	h.close()
-	return true, nil
+	return running, err
 }
 
 // end asks the process to end, or with force makes it end and waits for that.
 func (d *Driver) end(ctx context.Context, r record, force bool) error {
-	h, err := openProcess(r.PID, r.StartTicks)
-	if err != nil || h == nil {
+	h, running, err := openProcess(r.PID, r.StartTicks)
+	if err != nil || !running {
 		return err
 	}
 	defer h.close()

@@ -48,41 +48,45 @@ type handle struct {
 	pid int
 }
 
-// openProcess returns a handle of the process with this id and start time, or nil when it has ended. A process counts
-// as running while any of its threads lives: a leader that looks like a zombie may have a thread in a storage call.
-func openProcess(pid int, startTicks uint64) (*handle, error) {
+// openProcess opens the process with this id and start time and says whether it runs; only then must the handle be
+// closed. A process counts as running while any of its threads lives: a leader that looks like a zombie may have a
+// thread in a storage call.
+func openProcess(pid int, startTicks uint64) (h handle, running bool, err error) {
 	if pid <= 0 {
-		return nil, nil //nolint:nilnil // no process is an answer, not an error
+		return handle{}, false, nil
 	}
 	fd, err := unix.PidfdOpen(pid, 0)
 	if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EINVAL) { // EINVAL: now the id of a thread
-		return nil, nil //nolint:nilnil // no process is an answer, not an error
+		return handle{}, false, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("pidfd_open %d: %w", pid, err)
+		return handle{}, false, fmt.Errorf("pidfd_open %d: %w", pid, err)
 	}
-	h := &handle{fd: fd, pid: pid}
-	ticks, err := StartTicks(pid)
-	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.ESRCH) {
+	h = handle{fd: fd, pid: pid}
+	if running, err = h.startedAt(startTicks); !running || err != nil {
 		h.close()
-		return nil, err
+		return handle{}, false, err
 	}
-	ended, pollErr := h.ended(0)
-	if pollErr != nil {
-		h.close()
-		return nil, pollErr
-	}
-	if err != nil || ended || ticks != startTicks {
-		h.close()
-		return nil, nil //nolint:nilnil // no process is an answer, not an error
-	}
-	return h, nil
+	return h, true, nil
 }
 
-func (h *handle) close() { _ = unix.Close(h.fd) }
+// startedAt says whether the process lives and began at that time.
+func (h handle) startedAt(startTicks uint64) (bool, error) {
+	ticks, err := StartTicks(h.pid)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	ended, err := h.ended(0)
+	return ticks == startTicks && !ended, err
+}
+
+func (h handle) close() { _ = unix.Close(h.fd) }
 
 // ended waits at most so many milliseconds for the end of the process.
-func (h *handle) ended(milliseconds int) (bool, error) {
+func (h handle) ended(milliseconds int) (bool, error) {
 	fds := []unix.PollFd{{Fd: int32(h.fd), Events: unix.POLLIN}}
 	n, err := unix.Poll(fds, milliseconds)
 	if err != nil && !errors.Is(err, unix.EINTR) {
@@ -92,7 +96,7 @@ func (h *handle) ended(milliseconds int) (bool, error) {
 }
 
 // signal sends a signal to the process; one that has just ended is fine.
-func (h *handle) signal(signal unix.Signal) error {
+func (h handle) signal(signal unix.Signal) error {
 	err := unix.PidfdSendSignal(h.fd, signal, nil, 0)
 	if err != nil && !errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("send %s to %d: %w", unix.SignalName(signal), h.pid, err)
@@ -102,7 +106,7 @@ func (h *handle) signal(signal unix.Signal) error {
 
 // kill sends SIGKILL to the process and to everything in its process group, which it leads because it was started in
 // its own session.
-func (h *handle) kill() error {
+func (h handle) kill() error {
 	// While the leader is not gone its id cannot belong to another group.
 	if ended, err := h.ended(0); err != nil || ended {
 		return err
