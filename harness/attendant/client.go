@@ -196,7 +196,7 @@ func exchange(ctx context.Context, socket string, line []byte) (Reply, error) {
 		return Reply{}, err
 	}
 	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if _, err := conn.Write(line); err != nil {
 		return Reply{}, errors.Join(ctx.Err(), err)

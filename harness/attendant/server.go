@@ -134,7 +134,7 @@ func (s *Server) serveConn(ctx context.Context, conn net.Conn) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		conn.SetWriteDeadline(time.Now().Add(5 * time.Second))
+		_ = conn.SetWriteDeadline(time.Now().Add(5 * time.Second))
 		_, _ = conn.Write(append(line, '\n')) // a caller that went away needs no answer
 	}
 	in := bufio.NewScanner(conn)

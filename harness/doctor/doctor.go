@@ -60,7 +60,7 @@ func Examine(ctx context.Context) []Capability {
 // engine asks the Docker engine what it is, and for the image.
 func engine(ctx context.Context) []Capability {
 	c := Capability{Name: "docker engine", Needed: ForContainers, Cure: "ci/setup.sh (installs docker.io and starts an engine), or set DOCKER_HOST"}
-	cli, err := client.New(client.FromEnv, client.WithAPIVersionNegotiation())
+	cli, err := client.New(client.FromEnv)
 	if err != nil {
 		c.Found = err.Error()
 		return []Capability{c}

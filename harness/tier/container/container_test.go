@@ -21,7 +21,8 @@ import (
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) != "" {
-		os.Exit(beChild())
+		fmt.Println("failed", beChild())
+		os.Exit(1)
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -21,7 +21,8 @@ import (
 // How long the parts of a teardown may take. What is blocked on storage is freed by the first two, so the others are short.
 const (
 	healWithin   = 3 * time.Second
-	daemonGrace  = 1500 * time.Millisecond
+	agentGrace   = 1500 * time.Millisecond // it publishes that it stops, and gives the host id back
+	brokerGrace  = 300 * time.Millisecond  // it would wait for sanlock to leave the lockspace, which nobody needs any more
 	removeWithin = 15 * time.Second
 )
 
@@ -68,16 +69,15 @@ func clearFaults(ctx context.Context, socket string) {
 
 // endDaemons lets agents, then probes and brokers end in order, so that their last log lines are written.
 func (c *Cluster) endDaemons(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 4*daemonGrace)
+	ctx, cancel := context.WithTimeout(ctx, 3*(agentGrace+brokerGrace))
 	defer cancel()
+	// What does not end is killed with its container.
 	c.eachHost(func(h *Host) {
-		for _, names := range [][]string{{Agent, Probe}, {Broker}} {
-			var under sync.WaitGroup
-			for _, name := range names {
-				under.Go(func() { _ = h.Stop(ctx, name, daemonGrace) }) // what does not end is killed with its container
-			}
-			under.Wait()
-		}
+		var first sync.WaitGroup
+		first.Go(func() { _ = h.Stop(ctx, Probe, agentGrace) })
+		first.Go(func() { _ = h.Stop(ctx, Agent, agentGrace) })
+		first.Wait()
+		_ = h.Stop(ctx, Broker, brokerGrace)
 	})
 }
 

@@ -47,7 +47,7 @@ func connect() (*client.Client, error) {
 		}
 	}
 	tclog.SetDefault(tclog.NewNoopLogger())
-	cli, err := client.New(client.FromEnv, client.WithAPIVersionNegotiation())
+	cli, err := client.New(client.FromEnv)
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
@@ -168,6 +168,8 @@ func startCure(err error) string {
 		return "; cure: free disk space where the engine keeps its data (docker system df)"
 	case strings.Contains(text, "/dev/fuse"):
 		return "; cure: load the kernel module (modprobe fuse)"
+	case strings.Contains(text, "bind source path does not exist"):
+		return "; cure: use an engine that runs on this machine: it must see the run directory and the binaries"
 	case strings.Contains(text, "operation not permitted"):
 		return "; cure: the engine itself must have SYS_ADMIN and NET_ADMIN; `holdfast doctor` shows what is missing"
 	}

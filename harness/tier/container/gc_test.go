@@ -3,6 +3,7 @@ package container
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,23 +19,21 @@ import (
 // childEnv makes the test binary a harness that builds a cluster in the directory that it names, says so and waits to be killed.
 const childEnv = "HOLDFAST_TEST_HARNESS_DIR"
 
-func beChild() int {
+func beChild() error {
 	c, err := Up(context.Background(), Options{
 		RunDir: os.Getenv(childEnv), BinDir: os.Getenv(childEnv + "_BIN"), Hosts: 2, StopAfter: StageAttached,
 	})
 	if err != nil {
-		fmt.Println("failed", err)
-		return 1
+		return err
 	}
 	if os.Getenv(childEnv+"_PAUSE") != "" {
 		if err := c.Storage.Pause(context.Background()); err != nil {
-			fmt.Println("failed", err)
-			return 1
+			return err
 		}
 	}
 	fmt.Println("ready", c.RunID)
 	time.Sleep(2 * time.Minute) // it is killed before
-	return 1
+	return errors.New("nobody killed this process")
 }
 
 func TestGCRemovesTheRunOfAKilledHarnessOnly(t *testing.T) {

@@ -90,7 +90,7 @@ func (h *Host) startSanlock(ctx context.Context) error {
 	if err := h.Start(ctx, Sanlock); err != nil {
 		return err
 	}
-	return h.await(ctx, Sanlock, func(ctx context.Context) error {
+	return h.await(ctx, Sanlock, func(context.Context) error {
 		_, err := os.Stat(filepath.Join(h.SockDir, "sanlock", "sanlock.sock"))
 		return err
 	})

@@ -64,6 +64,13 @@ func makeDirs(o Options, sockDir string) error {
 		}
 		return fmt.Errorf("socket directory: %w", err)
 	}
+	if err := fillDirs(o, sockDir); err != nil {
+		return errors.Join(err, os.RemoveAll(sockDir))
+	}
+	return nil
+}
+
+func fillDirs(o Options, sockDir string) error {
 	dirs := []string{"storage/volumes"}
 	socks := []string{"storage"}
 	for id := 1; id <= o.Hosts; id++ {

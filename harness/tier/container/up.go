@@ -35,7 +35,7 @@ func Up(ctx context.Context, o Options) (*Cluster, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.ReadyTimeout)
 	defer cancel()
 	if err := b.build(ctx); err != nil {
-		if b.c != nil {
+		if b.begun {
 			down, cancel := context.WithTimeout(context.WithoutCancel(whole), 30*time.Second)
 			defer cancel()
 			err = errors.Join(err, b.c.Down(down))
@@ -52,13 +52,15 @@ type builder struct {
 	began     time.Time
 	binaries  map[string]string // name -> path
 	gotgt     string
+	begun     bool          // there is something that Down must undo
 	formatted chan struct{} // closed when lockspace and lease exist
 }
 
 func (b *builder) findBinaries() error {
 	b.binaries = map[string]string{}
 	for name := range mains() {
-		if b.o.StopAfter != StageReady && !slices.Contains([]string{"holdfast-attendant", "holdfast-faultfs"}, name) {
+		_, replaced := b.o.Binaries[name]
+		if b.o.StopAfter != StageReady && !replaced && !slices.Contains(storageBinaries(), name) {
 			continue // never started
 		}
 		p, err := b.o.binary(name)
@@ -87,6 +89,7 @@ func (b *builder) build(ctx context.Context) error {
 		RunID: o.RunID, RunDir: o.RunDir, SockDir: sockDirOf(o.RunID), Kind: o.Storage,
 		TimeFactor: o.TimeFactor, IOTimeout: o.IOTimeout, docker: docker, progress: o.Progress, began: b.began,
 	}
+	b.c = c
 	if err := b.step("image", "", func() error { return images.Ensure(ctx, nil) }); err != nil {
 		docker.Close()
 		return err
@@ -95,7 +98,7 @@ func (b *builder) build(ctx context.Context) error {
 		docker.Close()
 		return err
 	}
-	b.c = c // from here on Down has something to undo
+	b.begun = true
 	labels, err := harnessLabels(c.RunID, c.RunDir, c.SockDir)
 	if err != nil {
 		return err
@@ -301,9 +304,7 @@ func (b *builder) step(name, where string, do func() error) error {
 }
 
 func (b *builder) note(name, where string, began time.Time) {
-	if b.c != nil {
-		b.c.note(Step{Name: name, Where: where, Began: began.Sub(b.began), Took: time.Since(began)})
-	}
+	b.c.note(Step{Name: name, Where: where, Began: began.Sub(b.began), Took: time.Since(began)})
 }
 
 // note records a step and reports it.
