@@ -20,13 +20,14 @@ type row struct {
 	line       int
 	state      State
 	conditions []string
+	asks       []func(*Situation) bool
 	next       State
 	wait       bool
 	order      string
 	source     string
 }
 
-func (r row) String() string {
+func (r *row) String() string {
 	return fmt.Sprintf("testdata/transitions.txt:%d (%s: %s)", r.line, r.state, strings.Join(r.conditions, " "))
 }
 
@@ -47,78 +48,63 @@ func readRows(t *testing.T) []row {
 		if len(words) == 3 {
 			order = words[2]
 		}
-		rows = append(rows, row{
-			i + 1, State(strings.TrimSpace(state)), strings.Fields(conditions), State(words[0]), words[1] == "10", order,
-			strings.TrimSpace(source),
-		})
+		r := row{
+			line: i + 1, state: State(strings.TrimSpace(state)), conditions: strings.Fields(conditions),
+			next: State(words[0]), wait: words[1] == "10", order: order, source: strings.TrimSpace(source),
+		}
+		for _, condition := range r.conditions {
+			r.asks = append(r.asks, meaning(t, condition))
+		}
+		rows = append(rows, r)
 	}
 	return rows
 }
 
-// holds tells whether a condition of the table holds in s.
-func holds(t *testing.T, condition string, s Situation) bool {
+// meaning returns what a condition of the table asks.
+func meaning(t *testing.T, condition string) func(*Situation) bool {
 	t.Helper()
 	if word, ok := strings.CutPrefix(condition, "local="); ok {
-		return s.Local.VM == word
+		return func(s *Situation) bool { return s.Local.VM == word }
 	}
-	switch condition {
-	case "expired":
-		return s.Timer == TimerExpired
-	case "unset":
-		return s.Timer == TimerUnset
-	case "gm":
-		return s.GlobalMaintenance
-	case "lm":
-		return s.LocalMaintenance
-	case "blind":
-		return s.Blind
-	case "healthy":
-		return s.Local.Health == "good"
-	case "bad":
-		return s.Local.Health == "bad"
-	case "paused":
-		return s.Local.Detail == "Paused"
-	case "best=here":
-		return s.Best.Up && s.Best.Local
-	case "best=away":
-		return s.Best.Up && !s.Best.Local
-	case "best=none":
-		return !s.Best.Up
-	case "short":
-		return s.ShortHistory
-	case "obstacle":
-		return s.Obstacle != ""
-	case "better":
-		return s.BestScoreHost != 0 && s.BestScore > s.OwnScore
-	case "muchbetter":
-		return s.BestScoreHost != 0 && s.BestScore >= s.OwnScore+s.RestartThreshold
-	case "did=running":
-		return s.Action == ActionRunning
-	case "did=ok":
-		return s.Action == ActionSucceeded
-	case "did=failed":
-		return s.Action == ActionFailed
-	case "busy":
-		return s.Busy
-	case "settling":
-		return s.Settling
+	known := map[string]func(*Situation) bool{
+		"expired":     func(s *Situation) bool { return s.Timer == TimerExpired },
+		"unset":       func(s *Situation) bool { return s.Timer == TimerUnset },
+		"gm":          func(s *Situation) bool { return s.GlobalMaintenance },
+		"lm":          func(s *Situation) bool { return s.LocalMaintenance },
+		"blind":       func(s *Situation) bool { return s.Blind },
+		"healthy":     func(s *Situation) bool { return s.Local.Health == "good" },
+		"bad":         func(s *Situation) bool { return s.Local.Health == "bad" },
+		"paused":      func(s *Situation) bool { return s.Local.Detail == "Paused" },
+		"best=here":   func(s *Situation) bool { return s.Best.Up && s.Best.Local },
+		"best=away":   func(s *Situation) bool { return s.Best.Up && !s.Best.Local },
+		"best=none":   func(s *Situation) bool { return !s.Best.Up },
+		"short":       func(s *Situation) bool { return s.ShortHistory },
+		"obstacle":    func(s *Situation) bool { return s.Obstacle != "" },
+		"better":      func(s *Situation) bool { return s.BestScoreHost != 0 && s.BestScore > s.OwnScore },
+		"muchbetter":  func(s *Situation) bool { return s.BestScoreHost != 0 && s.BestScore >= s.OwnScore+s.RestartThreshold },
+		"did=running": func(s *Situation) bool { return s.Action == ActionRunning },
+		"did=ok":      func(s *Situation) bool { return s.Action == ActionSucceeded },
+		"did=failed":  func(s *Situation) bool { return s.Action == ActionFailed },
+		"busy":        func(s *Situation) bool { return s.Busy },
+		"settling":    func(s *Situation) bool { return s.Settling },
 	}
-	t.Fatalf("the table has an unknown condition %q", condition)
-	return false
+	ask, ok := known[condition]
+	require.True(t, ok, "the table has an unknown condition %q", condition)
+	return ask
 }
 
-func find(t *testing.T, rows []row, state State, s Situation) (row, bool) {
-	t.Helper()
-	for _, r := range rows {
-		met := r.state == state
-		for _, condition := range r.conditions {
-			met = met && holds(t, condition, s)
+// find returns the row of a state's rows that counts in s, nil if none does.
+func find(rows []row, s *Situation) *row {
+rows:
+	for i := range rows {
+		for _, ask := range rows[i].asks {
+			if !ask(s) {
+				continue rows
+			}
 		}
-		if met {
-			return r, true
-		}
+		return &rows[i]
 	}
-	return row{}, false
+	return nil
 }
 
 // situations calls visit with every combination of what state functions look at.
@@ -173,8 +159,8 @@ func TestEveryTransitionIsInTheTable(t *testing.T) {
 				return
 			}
 			compared++
-			r, ok := find(t, perState[state], state, s)
-			if !ok {
+			r := find(perState[state], &s)
+			if r == nil {
 				t.Fatalf("%s: no row for %+v", state, s)
 			}
 			used[r.line] = true
@@ -189,7 +175,7 @@ func TestEveryTransitionIsInTheTable(t *testing.T) {
 		})
 	}
 	for _, r := range rows {
-		require.True(t, used[r.line], "%v is never used: a row above hides it", r)
+		require.True(t, used[r.line], "%v is never used: a row above hides it", &r)
 	}
 	t.Logf("%d situations in %d states compared with %d rows", compared, len(States()), len(rows))
 }
@@ -215,8 +201,8 @@ func TestUpstreamsRowsDecideWhatUpstreamKnows(t *testing.T) {
 			if state == EngineStart && s.ShortHistory {
 				return // upstream reaches EngineStart only from EngineDown, with the same facts
 			}
-			r, ok := find(t, perState[state], state, s)
-			if !ok {
+			r := find(perState[state], &s)
+			if r == nil {
 				t.Fatalf("%s: upstream has no row for %+v", state, s)
 			}
 			d := Decide(state, s)
@@ -270,7 +256,7 @@ func TestDifferencesAreDocumented(t *testing.T) {
 	doc := packageDocumentation(t)
 	for _, r := range readRows(t) {
 		if r.source != "upstream" {
-			require.Contains(t, doc, "//   - "+r.source+" ", "%v is not in the package documentation", r)
+			require.Contains(t, doc, "//   - "+r.source+" ", "%v is not in the package documentation", &r)
 		}
 	}
 }

@@ -41,7 +41,6 @@ type host struct {
 	mute    bool // its broker's writer hangs
 	failing bool // its driver cannot start the engine VM
 	noLease bool
-	global  *whiteboard.Segment
 	domain  string // result of storage-domain
 	local   bool
 

@@ -69,8 +69,6 @@ func (w *engineWorker) run(life context.Context, id uint64, before chan struct{}
 	ended := make(chan struct{})
 	w.cancel, w.ended = cancel, ended
 	w.shell.work(func() {
-		defer close(ended)
-		defer cancel()
 		if before != nil {
 			select {
 			case <-before:
@@ -78,7 +76,10 @@ func (w *engineWorker) run(life context.Context, id uint64, before chan struct{}
 			case <-ctx.Done():
 			}
 		}
-		w.shell.happened(life, agent.ActionDone{ID: id, Failure: failure(action(ctx))})
+		err := action(ctx)
+		cancel()
+		close(ended) // before the event: what the core orders next must not find this action still under way
+		w.shell.happened(life, agent.ActionDone{ID: id, Failure: failure(err)})
 	})
 }
 
