@@ -8,8 +8,8 @@
 //
 // The server must be a process of its own: a program that opens files on its own FUSE mount can deadlock.
 //
-// Rules act on the operations read, write, fsync, fallocate, truncate and open; the rest (lookup, stat, readdir, statfs,
-// release, ...) always passes. A hung medium hangs data; the metadata that a server has cached it still answers.
+// Rules act on the operations read, write, fsync, fallocate and truncate, and on open if they name it; the rest (lookup, stat,
+// readdir, statfs, release, ...) always passes. A hung medium hangs data; the metadata that a server has cached it still answers.
 //
 // What the kernel adds on its own: fsync and truncate take the inode's lock exclusively, and a held write holds that lock
 // shared. So while any write to a file is held, an fsync of the same file waits in the kernel, whichever bytes the rule names,

@@ -48,7 +48,8 @@ type Rule struct {
 	// ID names the rule; the server makes one up when it is empty. An id in use is refused.
 	ID   string `json:"id,omitempty"`
 	Kind Kind   `json:"kind"`
-	// Ops are the operations that the rule matches; empty means all of Ops().
+	// Ops are the operations that the rule matches. Empty means all that touch data: every one of Ops() but open, which a real
+	// medium would not notice and which makes some servers hang far beyond the file.
 	Ops []Op `json:"ops,omitempty"`
 	// File is a base name; empty means every file.
 	File string `json:"file,omitempty"`
@@ -115,7 +116,7 @@ type Request struct {
 
 // selects reports whether the selectors match, before First and Probability.
 func (r *Rule) selects(q Request) bool {
-	if len(r.Ops) > 0 && !slices.Contains(r.Ops, q.Op) {
+	if len(r.Ops) == 0 && q.Op == OpOpen || len(r.Ops) > 0 && !slices.Contains(r.Ops, q.Op) {
 		return false
 	}
 	if r.File != "" && r.File != q.File {

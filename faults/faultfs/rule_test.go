@@ -56,8 +56,11 @@ func TestRuleSelects(t *testing.T) {
 		want bool
 	}{
 		{Rule{}, Request{Op: OpFsync, File: "x"}, true},
-		{Rule{File: "w"}, Request{Op: OpOpen, File: "w"}, true},
-		{Rule{File: "w"}, Request{Op: OpOpen, File: "x"}, false},
+		{Rule{Ops: []Op{OpOpen}, File: "w"}, Request{Op: OpOpen, File: "w"}, true},
+		{Rule{Ops: []Op{OpOpen}, File: "w"}, Request{Op: OpOpen, File: "x"}, false},
+		{Rule{File: "w"}, Request{Op: OpOpen, File: "w"}, false},
+		{Rule{File: "w"}, Request{Op: OpRead, File: "w"}, true},
+		{Rule{File: "w"}, Request{Op: OpRead, File: "x"}, false},
 		{Rule{Ops: []Op{OpWrite}}, Request{Op: OpRead}, false},
 		{segment2, Request{Op: OpRead, File: "w", Offset: 8192, Length: 4096}, true},
 		{segment2, Request{Op: OpRead, File: "w", Offset: 4096, Length: 4096}, false},

@@ -25,7 +25,7 @@ type Options struct {
 	FileSystem FileSystem
 	// By is the delay of `slow media by=200ms`; 0 means `hang media`.
 	By time.Duration
-	// Ops are the operations (op=write, op=write,fsync); none means all.
+	// Ops are the operations (op=write, op=write,fsync); none means all that touch data.
 	Ops []faultfs.Op
 	// File is the base name of a file (file=whiteboard.img); "" means all files.
 	File string

@@ -1,0 +1,335 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-ha/holdfast/faults/faultfs"
+	"github.com/holdfast-ha/holdfast/faults/internal/needs"
+)
+
+// The file system and its victims are processes of their own: the test binary plays all three parts. A test process that
+// used the mount itself could not be ended while its thread hangs.
+const (
+	roleVariable = "HOLDFAST_FAULTFS_TEST_ROLE"
+	roleServer   = "server"
+	roleVictim   = "victim"
+)
+
+const patience = 20 * time.Second
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(roleVariable) {
+	case roleServer:
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		code := run(ctx, os.Args[1:], os.Stderr)
+		stop()
+		os.Exit(code)
+	case roleVictim:
+		os.Exit(victimMain(os.Args[1], os.Args[2:]))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// self is the test binary in a role.
+func self(role string, args ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), roleVariable+"="+role, "GORACE=atexit_sleep_ms=0")
+	cmd.Dir = "/"
+	return cmd
+}
+
+// lab is a mounted fault file system with two files of eight segments, and whoever uses it.
+type lab struct {
+	t                      *testing.T
+	backing, mount, socket string
+	client                 faultfs.Client
+	server                 *exec.Cmd
+	exited                 chan struct{} // closed when the server's exit code is known
+	log                    *lockedBuffer
+}
+
+func newLab(t *testing.T) *lab {
+	t.Helper()
+	needs.FUSE(t)
+	dir := t.TempDir()
+	l := &lab{t: t, backing: filepath.Join(dir, "volumes"), mount: filepath.Join(dir, "export"), socket: filepath.Join(dir, "c.sock")}
+	l.client = faultfs.Client{Socket: l.socket}
+	require.NoError(t, os.Mkdir(l.backing, 0o755))
+	require.NoError(t, os.Mkdir(l.mount, 0o755))
+	for _, name := range []string{"w.img", "other.img"} {
+		require.NoError(t, os.WriteFile(filepath.Join(l.backing, name), bytes.Repeat([]byte(name[:1]), 8*4096), 0o644))
+	}
+	l.start()
+	t.Cleanup(l.tearDown)
+	return l
+}
+
+// start runs the server and waits for its ready line.
+func (l *lab) start() {
+	l.t.Helper()
+	l.log = &lockedBuffer{}
+	l.server = self(roleServer, "--backing", l.backing, "--mount", l.mount, "--control", l.socket)
+	stderr, err := l.server.StderrPipe()
+	require.NoError(l.t, err)
+	require.NoError(l.t, l.server.Start())
+	l.exited = make(chan struct{})
+	ready, cmd, exited := make(chan struct{}), l.server, l.exited
+	go func() {
+		defer close(exited)
+		lines := bufio.NewScanner(stderr)
+		for lines.Scan() {
+			fmt.Fprintln(l.log, lines.Text())
+			if strings.Contains(lines.Text(), `"msg":"mounted"`) {
+				close(ready)
+			}
+		}
+		_ = cmd.Wait()
+	}()
+	select {
+	case <-ready:
+	case <-exited:
+		require.FailNow(l.t, "the server ended", l.log.String())
+	case <-time.After(patience):
+		require.FailNow(l.t, "the server is not ready", l.log.String())
+	}
+}
+
+// stop sends a signal and returns the exit code.
+func (l *lab) stop(sig syscall.Signal) int {
+	l.t.Helper()
+	require.NoError(l.t, l.server.Process.Signal(sig))
+	return l.exitCode()
+}
+
+func (l *lab) exitCode() int {
+	l.t.Helper()
+	select {
+	case <-l.exited:
+	case <-time.After(patience):
+		require.FailNow(l.t, "the server does not end", l.log.String())
+	}
+	return l.server.ProcessState.ExitCode()
+}
+
+// tearDown leaves nothing behind, whatever state the test left things in: abort the connection, kill, detach.
+func (l *lab) tearDown() {
+	for _, minor := range l.mounts() {
+		if l.t.Failed() {
+			_ = os.WriteFile("/sys/fs/fuse/connections/"+minor+"/abort", []byte("1"), 0)
+		}
+	}
+	_ = l.server.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-l.exited:
+	case <-time.After(patience):
+		l.t.Errorf("the server had to be killed:\n%s", l.log.String())
+		_ = l.server.Process.Kill()
+		<-l.exited
+	}
+	for range l.mounts() {
+		_ = unix.Unmount(l.mount, unix.MNT_DETACH)
+	}
+	if len(l.mounts()) > 0 {
+		l.t.Errorf("still mounted: %s", l.mount)
+	}
+	if l.t.Failed() {
+		l.t.Logf("the server's log:\n%s", l.log.String())
+	}
+}
+
+// mounts returns the device minors of what is mounted on the mount point; they are the numbers of the FUSE connections.
+func (l *lab) mounts() (minors []string) {
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		l.t.Errorf("mountinfo: %v", err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) > 4 && f[4] == l.mount {
+			minors = append(minors, strings.TrimPrefix(f[2], "0:"))
+		}
+	}
+	return minors
+}
+
+// lockedBuffer collects the server's log.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer // guarded by mu
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// result is what a victim says about its one operation.
+type result struct {
+	Took  time.Duration
+	Errno string // "" or the error's name
+	Data  byte   // first byte read
+}
+
+// victim is a process that makes one operation on one file.
+type victim struct {
+	t   *testing.T
+	cmd *exec.Cmd
+	out chan result // gets the result, or is closed
+}
+
+// victim starts an operation: "read", "write", "fsync", "truncate", "idle" (keeps the file open) of a file at an offset.
+func (l *lab) victim(op, name string, offset int64) *victim {
+	l.t.Helper()
+	cmd := self(roleVictim, op, filepath.Join(l.mount, name), fmt.Sprint(offset))
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe() // an idle victim ends when it is closed
+	require.NoError(l.t, err)
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(l.t, err)
+	require.NoError(l.t, cmd.Start())
+	v := &victim{t: l.t, cmd: cmd, out: make(chan result, 1)}
+	opened, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer close(v.out)
+		lines := bufio.NewScanner(stdout)
+		if lines.Scan() {
+			close(opened)
+		}
+		if lines.Scan() {
+			var r result
+			if json.Unmarshal(lines.Bytes(), &r) == nil {
+				v.out <- r
+			}
+		}
+		_ = cmd.Wait()
+	}()
+	l.t.Cleanup(func() { // runs before the lab's tearDown, so a victim may still hang in the mount
+		stdin.Close()
+		_ = cmd.Process.Kill()
+		if l.t.Failed() {
+			_, _ = l.client.ClearAll(context.Background())
+		}
+		select {
+		case <-ended:
+		case <-time.After(patience):
+			l.t.Errorf("victim %d does not end", cmd.Process.Pid)
+		}
+	})
+	select {
+	case <-opened:
+	case <-time.After(patience):
+		require.FailNow(l.t, "the victim cannot open its file")
+	}
+	return v
+}
+
+// done waits for the operation to end.
+func (v *victim) done() result {
+	v.t.Helper()
+	select {
+	case r, ok := <-v.out:
+		require.True(v.t, ok, "the victim ended without a result")
+		return r
+	case <-time.After(patience):
+		require.FailNow(v.t, "the victim is still blocked")
+	}
+	return result{}
+}
+
+// blocked reports that the operation has not ended.
+func (v *victim) blocked() bool { return len(v.out) == 0 }
+
+// victimMain is the victim's process.
+func victimMain(op string, args []string) int {
+	var offset int64
+	if _, err := fmt.Sscan(args[1], &offset); err != nil {
+		return 2
+	}
+	fd, err := unix.Open(args[0], unix.O_RDWR|unix.O_CREAT|unix.O_DIRECT|unix.O_CLOEXEC, 0o644)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "victim: open:", err)
+		return 1
+	}
+	fmt.Println("open")
+	block, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		return 1
+	}
+	start := time.Now()
+	switch op {
+	case "read":
+		_, err = unix.Pread(fd, block, offset)
+	case "write":
+		for i := range block {
+			block[i] = 'V'
+		}
+		_, err = unix.Pwrite(fd, block, offset)
+	case "fsync":
+		err = unix.Fsync(fd)
+	case "truncate":
+		err = unix.Ftruncate(fd, offset)
+	case "idle":
+		_, _ = io.Copy(io.Discard, os.Stdin)
+	}
+	r := result{Took: time.Since(start), Data: block[0]}
+	var errno unix.Errno
+	if errors.As(err, &errno) {
+		r.Errno = unix.ErrnoName(errno)
+	}
+	line, _ := json.Marshal(r)
+	fmt.Println(string(line))
+	return 0
+}
+
+// add puts a rule into effect.
+func (l *lab) add(r faultfs.Rule) string {
+	l.t.Helper()
+	id, err := l.client.Add(l.t.Context(), r)
+	require.NoError(l.t, err)
+	return id
+}
+
+// clear removes a rule and returns its last status.
+func (l *lab) clear(id string) faultfs.RuleStatus {
+	l.t.Helper()
+	s, err := l.client.Clear(l.t.Context(), id)
+	require.NoError(l.t, err)
+	return s
+}
+
+// requireHeld waits until so many requests are held.
+func (l *lab) requireHeld(want int64) {
+	l.t.Helper()
+	var s faultfs.Status
+	require.Eventually(l.t, func() bool {
+		var err error
+		s, err = l.client.Status(context.Background())
+		return err == nil && s.Held == want
+	}, patience, 2*time.Millisecond, "want %d held requests", want)
+}
