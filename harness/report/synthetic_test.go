@@ -26,14 +26,12 @@ const (
 	synEnd      = 34.2
 )
 
-// synthesize writes the run directory that the golden tests read. It is committed; `go test -run TestSynthetic -synthesize`
-// writes it anew.
+// synthesize writes the run directory that the golden tests read, around the scenario that lies there. It is committed;
+// `go test -run TestSynthetic -synthesize` writes it anew.
 func synthesize(t *testing.T, dir string) {
 	t.Helper()
-	source, err := os.ReadFile("../../scenarios/hang_write_nfs.txt")
+	source, err := os.ReadFile(filepath.Join(dir, ScenarioFile))
 	require.NoError(t, err)
-	require.NoError(t, os.MkdirAll(dir, 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, ScenarioFile), source, 0o644))
 	versions, err := json.MarshalIndent(map[string]string{
 		"holdfast": "v0.0.0-synthetic", "go": "go1.26.8", "kernel": "Linux 6.1.0", "sanlock": "3.8.5", "nfs-ganesha": "4.3",
 		"qemu-storage-daemon": "7.2.22",

@@ -111,10 +111,24 @@ func facts(r *Run) []fact {
 	if v.TimeFactor > 0 {
 		list = append(list, fact{"time factor", timeFactor(v.TimeFactor)})
 	}
+	if late := worstLateness(v); late.Seconds > 0 {
+		list = append(list, fact{"machine woke up late by", fmt.Sprintf("%s, %s at worst", ms(late.TypicalMS), ms(late.WorstMS))})
+	}
 	return append(list,
 		fact{"seed", fmt.Sprint(v.Seed)},
 		fact{"wall", fmt.Sprintf("%.1f s", v.WallS)},
 		fact{"started", v.Started.UTC().Format("2006-01-02 15:04:05 UTC")})
+}
+
+// worstLateness is that of the host where the machine was latest.
+func worstLateness(v verdict.Verdict) verdict.Lateness {
+	var worst verdict.Lateness
+	for _, host := range sortedNames(v.Machine) {
+		if l := v.Machine[host]; worst.Seconds == 0 || l.TypicalMS > worst.TypicalMS {
+			worst = l
+		}
+	}
+	return worst
 }
 
 func timeFactor(f float64) string {

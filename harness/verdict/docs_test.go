@@ -15,7 +15,7 @@ func TestTheManualKnowsEveryMember(t *testing.T) {
 	data, err := os.ReadFile("../../docs/verdict.md")
 	require.NoError(t, err)
 	manual := string(data)
-	for _, v := range []any{Verdict{}, Fault{}, Claim{}, Phases{}, Latency{}, Lane{}, AgentTicks{}} {
+	for _, v := range []any{Verdict{}, Fault{}, Claim{}, Phases{}, Latency{}, Lane{}, AgentTicks{}, Lateness{}} {
 		for _, field := range reflect.VisibleFields(reflect.TypeOf(v)) {
 			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 			require.Regexp(t, "[`.]"+name+"`", manual, "%T.%s", v, field.Name)

@@ -11,19 +11,23 @@ type LatencyBound struct{ P99MS, MaxMS float64 }
 
 // The limits of the excuse "this machine is slow".
 const (
-	// slowFactor: the time of faults may be so many times slower than the healthy time of the same run.
+	// slowFactor: the time of faults may be so many times slower than the healthy time of the same run, or than the machine's
+	// own lateness: a call wakes up the client, the connection's goroutine and the core in turn.
 	slowFactor = 3
 	// slowCalls: the healthy time must have at least so many calls to be an excuse.
 	slowCalls = 20
+	// slowSeconds: the machine's lateness must have been measured in at least so many seconds of the fault phase.
+	slowSeconds = 2
 	// slowCeilingMS: no call may take this long, whatever the machine. A handler that waits for storage takes seconds.
 	slowCeilingMS = 1000
 )
 
 // JudgeLatency judges one method. The figures of the fault phase must be under the bound. A machine that is slow as such is
-// no defect of the daemon: where the bound is broken, but the fault phase is at most three times as slow as the same method's
-// healthy phase of the same run, and no call took a second, the claim holds and slow is true. A call without an answer
-// always breaks the claim. Without a call in the fault phase, nothing was shown, and the claim does not hold.
-func JudgeLatency(bound LatencyBound, p Phases) (ok, slow bool) {
+// no defect of the daemon: where a figure breaks its bound, but is at most three times the same figure of the same method's
+// healthy phase of the same run, or at most three times as long as the probe itself was woken up late by this machine in the
+// fault phase, and no call took a second, the claim holds and slow is true. A call without an answer always breaks the
+// claim. Without a call in the fault phase nothing was shown, and the claim does not hold.
+func JudgeLatency(bound LatencyBound, p Phases, late Lateness) (ok, slow bool) {
 	fault, healthy := p.Fault, p.Healthy
 	if fault.N == 0 || fault.Failed > 0 {
 		return false, false
@@ -33,36 +37,59 @@ func JudgeLatency(bound LatencyBound, p Phases) (ok, slow bool) {
 	if p99ok && maxok {
 		return true, false
 	}
-	if healthy.N < slowCalls || fault.MaxMS >= slowCeilingMS {
+	if fault.MaxMS >= slowCeilingMS {
 		return false, false
 	}
-	excused := (p99ok || fault.P99MS <= slowFactor*healthy.P99MS) && (maxok || fault.MaxMS <= slowFactor*healthy.MaxMS)
+	var p99limit, maxlimit float64
+	if healthy.N >= slowCalls {
+		p99limit, maxlimit = healthy.P99MS, healthy.MaxMS
+	}
+	if late.Seconds >= slowSeconds {
+		p99limit, maxlimit = max(p99limit, late.TypicalMS), max(maxlimit, late.WorstMS)
+	}
+	excused := (p99ok || fault.P99MS <= slowFactor*p99limit) && (maxok || fault.MaxMS <= slowFactor*maxlimit)
 	return excused, excused
 }
 
-// JudgeRPC judges `always rpc` for some hosts, over every method that was called there. rpc is by host, then by method.
-// Where the run had no fault, all calls stand in Healthy; then pass withFaults=false and those are judged.
+// Latencies is what JudgeRPC judges.
+type Latencies struct {
+	// RPC is by host, then by method.
+	RPC map[string]map[string]Phases
+	// Machine is how late the machine was, by host; may be nil.
+	Machine map[string]Lateness
+	// WithFaults is false where the run had no fault; then all calls stand in Healthy, and those are judged.
+	WithFaults bool
+}
+
+// JudgeRPC judges `always rpc` for some hosts, over every method that was called there. Where the run had no fault, all
+// calls stand in Healthy; then pass withFaults=false and those are judged. See Latencies.Judge.
 func JudgeRPC(bound LatencyBound, hosts []string, rpc map[string]map[string]Phases, withFaults bool) (ok bool, detail string) {
+	return Latencies{RPC: rpc, WithFaults: withFaults}.Judge(bound, hosts)
+}
+
+// Judge judges `always rpc` for some hosts, over every method that was called there.
+func (l Latencies) Judge(bound LatencyBound, hosts []string) (ok bool, detail string) {
 	var broken, slow []string
 	worst, methods := "", 0
 	worstMS := -1.0
 	for _, host := range hosts {
-		if len(rpc[host]) == 0 {
+		if len(l.RPC[host]) == 0 {
 			broken = append(broken, host+": no call was measured")
 		}
-		for _, method := range sortedKeys(rpc[host]) {
-			p := rpc[host][method]
-			if !withFaults {
+		late := l.Machine[host]
+		for _, method := range sortedKeys(l.RPC[host]) {
+			p := l.RPC[host][method]
+			if !l.WithFaults {
 				p = Phases{Fault: p.Healthy}
 			}
 			methods++
 			text := fmt.Sprintf("%s %s: %s", host, method, figures(p))
-			good, excused := JudgeLatency(bound, p)
+			good, excused := JudgeLatency(bound, p, late)
 			switch {
 			case !good:
-				broken = append(broken, text)
+				broken = append(broken, text+late.String())
 			case excused:
-				slow = append(slow, text)
+				slow = append(slow, text+late.String())
 			}
 			if p.Fault.MaxMS > worstMS {
 				worst, worstMS = text, p.Fault.MaxMS
@@ -73,7 +100,7 @@ func JudgeRPC(bound LatencyBound, hosts []string, rpc map[string]map[string]Phas
 	case len(broken) > 0:
 		return false, strings.Join(firstFew(broken), "; ")
 	case len(slow) > 0:
-		return true, "this machine is slow (the healthy phase of this run is, too): " + strings.Join(firstFew(slow), "; ")
+		return true, "this machine is slow (its healthy phase too, or it wakes the probe up late): " + strings.Join(firstFew(slow), "; ")
 	}
 	return true, fmt.Sprintf("%d methods, the slowest %s", methods, worst)
 }

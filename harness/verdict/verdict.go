@@ -54,6 +54,9 @@ type Verdict struct {
 	TimeFactor float64 `json:"time_factor"`
 	IOTimeoutS float64 `json:"io_timeout_s"`
 	Storage    string  `json:"storage"`
+
+	// Machine is how late the machine itself was in the time of faults, by host; the excuse of JudgeLatency.
+	Machine map[string]Lateness `json:"machine,omitempty"`
 }
 
 // Fault is one fault's life. A time that never came is nil (null in JSON).

@@ -107,11 +107,51 @@ func TestJudgeLatency(t *testing.T) {
 		"a failed healthy call is not held against": {Latency{N: 30, P99MS: 1, MaxMS: 1, Failed: 30}, quick, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ok, slow := JudgeLatency(bound, Phases{Healthy: test.healthy, Fault: test.fault})
+			ok, slow := JudgeLatency(bound, Phases{Healthy: test.healthy, Fault: test.fault}, Lateness{})
 			require.Equal(t, test.ok, ok, "ok")
 			require.Equal(t, test.slow, slow, "slow")
 		})
 	}
+}
+
+// The machine's own lateness in the fault phase excuses what it explains, and nothing else.
+func TestJudgeLatencyOnALateMachine(t *testing.T) {
+	bound := LatencyBound{P99MS: 10, MaxMS: 250}
+	quick := Latency{N: 300, P50MS: 0.3, P99MS: 2, MaxMS: 9}
+	late := Lateness{Seconds: 8, TypicalMS: 15, WorstMS: 100}
+	for name, test := range map[string]struct {
+		fault    Latency
+		late     Lateness
+		ok, slow bool
+	}{
+		"as late as the machine explains":          {Latency{N: 60, P99MS: 45, MaxMS: 300}, late, true, true},
+		"later than that":                          {Latency{N: 60, P99MS: 46, MaxMS: 50}, late, false, false},
+		"its slowest call is":                      {Latency{N: 60, P99MS: 5, MaxMS: 301}, late, false, false},
+		"each call waits for a slow write":         {Latency{N: 60, P50MS: 200, P99MS: 220, MaxMS: 230}, late, false, false},
+		"a blocked handler, on whatever machine":   {Latency{N: 3, P99MS: 1500, MaxMS: 1500}, Lateness{Seconds: 8, TypicalMS: 900, WorstMS: 900}, false, false},
+		"one second alone is no measurement":       {Latency{N: 60, P99MS: 45, MaxMS: 50}, Lateness{Seconds: 1, TypicalMS: 15, WorstMS: 100}, false, false},
+		"a prompt machine excuses nothing":         {Latency{N: 60, P99MS: 12, MaxMS: 50}, Lateness{Seconds: 8, TypicalMS: 1, WorstMS: 3}, false, false},
+		"within the bound it needs no excuse":      {quick, late, true, false},
+		"no answer is no answer on a late machine": {Latency{N: 60, P99MS: 5, MaxMS: 5, Failed: 1}, late, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ok, slow := JudgeLatency(bound, Phases{Healthy: quick, Fault: test.fault}, test.late)
+			require.Equal(t, test.ok, ok, "ok")
+			require.Equal(t, test.slow, slow, "slow")
+		})
+	}
+}
+
+func TestSummariseLate(t *testing.T) {
+	looks := []Late{{1, 500}, {9.5, 1}, {10.5, 10}, {11.5, 30}, {12.5, 20}, {22, 900}}
+	require.Equal(t, Lateness{Seconds: 3, TypicalMS: 20, WorstMS: 30}, SummariseLate(looks, []Span{{10, 12}}))
+	require.Equal(t, 6, SummariseLate(looks, nil).Seconds)
+	require.Equal(t, Lateness{}, SummariseLate(nil, nil))
+	rpc := map[string]map[string]Phases{"h": {"m": {Fault: Latency{N: 60, P50MS: 1, P99MS: 30, MaxMS: 60}}}}
+	ok, detail := Latencies{RPC: rpc, Machine: map[string]Lateness{"h": {3, 20, 30}}, WithFaults: true}.Judge(LatencyBound{10, 250}, []string{"h"})
+	require.True(t, ok)
+	require.Contains(t, detail, "this machine is slow")
+	require.Contains(t, detail, "machine late by 20.00 ms, 30.00 ms at worst")
 }
 
 func TestJudgeRPCTellsFigures(t *testing.T) {
