@@ -59,7 +59,7 @@ func self(role string, args ...string) *exec.Cmd {
 
 // lab is a mounted fault file system with two files of eight segments, and whoever uses it.
 type lab struct {
-	t                      *testing.T
+	t                      testing.TB
 	backing, mount, socket string
 	client                 faultfs.Client
 	server                 *exec.Cmd
@@ -67,7 +67,7 @@ type lab struct {
 	log                    *lockedBuffer
 }
 
-func newLab(t *testing.T) *lab {
+func newLab(t testing.TB) *lab {
 	t.Helper()
 	needs.FUSE(t)
 	dir := t.TempDir()
@@ -134,7 +134,7 @@ func (l *lab) exitCode() int {
 func (l *lab) tearDown() {
 	for _, minor := range l.mounts() {
 		if l.t.Failed() {
-			_ = os.WriteFile("/sys/fs/fuse/connections/"+minor+"/abort", []byte("1"), 0)
+			_ = l.abort(minor)
 		}
 	}
 	_ = l.server.Process.Signal(syscall.SIGTERM)
@@ -170,6 +170,21 @@ func (l *lab) mounts() (minors []string) {
 	return minors
 }
 
+// abort ends a FUSE connection from outside. The control file system need not be mounted where it usually is, so it is mounted
+// for a moment in a place of our own.
+func (l *lab) abort(connection string) error {
+	dir, err := os.MkdirTemp("", "fusectl")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(dir)
+	if err := unix.Mount("fusectl", dir, "fusectl", 0, ""); err != nil {
+		return err
+	}
+	defer func() { _ = unix.Unmount(dir, unix.MNT_DETACH) }()
+	return os.WriteFile(filepath.Join(dir, connection, "abort"), []byte("1"), 0)
+}
+
 // lockedBuffer collects the server's log.
 type lockedBuffer struct {
 	mu  sync.Mutex
@@ -197,7 +212,7 @@ type result struct {
 
 // victim is a process that makes one operation on one file.
 type victim struct {
-	t   *testing.T
+	t   testing.TB
 	cmd *exec.Cmd
 	out chan result // gets the result, or is closed
 }
