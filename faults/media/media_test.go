@@ -15,8 +15,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var _ lifecycle.Fault = (*Fault)(nil)
-var _ FileSystem = faultfs.Client{}
+var (
+	_ lifecycle.Fault = (*Fault)(nil)
+	_ FileSystem      = faultfs.Client{}
+)
 
 // gate is a FileSystem with a real gate and no files.
 type gate struct {
