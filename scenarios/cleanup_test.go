@@ -85,7 +85,7 @@ func (r *running) waitForFault(t *testing.T) {
 
 func (r *running) id(t *testing.T) string {
 	t.Helper()
-	c, err := container.Open(t.Context(), r.dir)
+	c, err := container.Open(r.dir)
 	require.NoError(t, err)
 	defer c.Close()
 	return c.RunID

@@ -170,7 +170,7 @@ func (c *Control) probe(ctx context.Context, p Probe) answer {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	start := time.Now()
-	q := Request{Op: p.Op, File: p.File}
+	q := Request{Op: p.Op, Via: p.Via, File: p.File}
 	if p.Op.ranged() {
 		q.Offset, q.Length = p.Offset, alignment
 	}
@@ -190,7 +190,7 @@ func touch(path string, off int64) error {
 	if err != nil {
 		return &os.PathError{Op: "open", Path: path, Err: err}
 	}
-	f := newFile(nil, &bounce{}, "", fd, unix.O_RDONLY)
+	f := newFile(nil, &bounce{}, "", "", fd, unix.O_RDONLY)
 	defer f.Release(context.Background())
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {

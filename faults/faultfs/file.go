@@ -18,6 +18,7 @@ import (
 type file struct {
 	gate   *Gate
 	buffer *bounce
+	via    string // base name of the mount that it was opened through
 	name   string // base name at the time of opening: what rules call the file
 	plain  int
 	direct int // -1 where O_DIRECT is refused
@@ -37,17 +38,17 @@ var (
 )
 
 // newFile takes over the descriptor plain and adds one with O_DIRECT where the file system allows it.
-func newFile(gate *Gate, buffer *bounce, name string, plain int, access uint32) *file {
+func newFile(gate *Gate, buffer *bounce, via, name string, plain int, access uint32) *file {
 	direct, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", plain), int(access)|unix.O_DIRECT|unix.O_CLOEXEC, 0)
 	if err != nil {
 		direct = -1
 	}
-	return &file{gate: gate, buffer: buffer, name: name, plain: plain, direct: direct}
+	return &file{gate: gate, buffer: buffer, via: via, name: name, plain: plain, direct: direct}
 }
 
 // Read fills dest, which is the kernel library's own buffer, or a bounce buffer where that is not aligned.
 func (f *file) Read(_ context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
-	f.gate.Pass(Request{Op: OpRead, File: f.name, Offset: off, Length: int64(len(dest))})
+	f.gate.Pass(Request{Op: OpRead, Via: f.via, File: f.name, Offset: off, Length: int64(len(dest))})
 	if f.direct >= 0 && blocks(off, len(dest)) {
 		n, err := f.readDirect(dest, off)
 		if !errors.Is(err, unix.EINVAL) {
@@ -70,7 +71,7 @@ func (f *file) readDirect(dest []byte, off int64) (int, error) {
 
 // Write writes data in one call; a short write is passed on as such.
 func (f *file) Write(_ context.Context, data []byte, off int64) (uint32, syscall.Errno) {
-	f.gate.Pass(Request{Op: OpWrite, File: f.name, Offset: off, Length: int64(len(data))})
+	f.gate.Pass(Request{Op: OpWrite, Via: f.via, File: f.name, Offset: off, Length: int64(len(data))})
 	if f.direct >= 0 && blocks(off, len(data)) {
 		n, err := f.writeDirect(data, off)
 		if !errors.Is(err, unix.EINVAL) {
@@ -93,7 +94,7 @@ func (f *file) writeDirect(data []byte, off int64) (int, error) {
 
 // Fsync passes on fsync, or fdatasync where the victim asked for that.
 func (f *file) Fsync(_ context.Context, flags uint32) syscall.Errno {
-	f.gate.Pass(Request{Op: OpFsync, File: f.name})
+	f.gate.Pass(Request{Op: OpFsync, Via: f.via, File: f.name})
 	const dataOnly = 1
 	_, err := retry(func() (int, error) {
 		if flags&dataOnly != 0 {
@@ -109,7 +110,7 @@ func (f *file) Flush(context.Context) syscall.Errno { return fs.OK }
 
 // Allocate passes on fallocate in all its modes.
 func (f *file) Allocate(_ context.Context, off, size uint64, mode uint32) syscall.Errno {
-	f.gate.Pass(Request{Op: OpAllocate, File: f.name, Offset: int64(off), Length: int64(size)})
+	f.gate.Pass(Request{Op: OpAllocate, Via: f.via, File: f.name, Offset: int64(off), Length: int64(size)})
 	_, err := retry(func() (int, error) { return 0, unix.Fallocate(f.plain, mode, int64(off), int64(size)) })
 	return fs.ToErrno(err)
 }

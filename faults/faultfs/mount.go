@@ -20,6 +20,11 @@ type Options struct {
 	Backing string       // existing directory whose files are passed through
 	Mount   string       // existing directory to mount on; neither may lie inside the other
 	Log     *slog.Logger // remarks of the FUSE library and of this package
+	// Gate is shared by several mounts of one backing directory; nil makes a new one. Each mount has inodes of its own, and the
+	// kernel's locks with them: fsync(2) on a FUSE file waits for the inode's lock, which a held write keeps, and every later
+	// write of that inode queues behind it. So a server that gives each of its clients a mount of its own can have the writes
+	// of one held while the others go on, though all of them read and write the same backing files.
+	Gate *Gate
 }
 
 // FS is a mounted fault file system.
@@ -44,8 +49,11 @@ func Mount(o Options) (*FS, error) {
 	if err := o.prepare(); err != nil {
 		return nil, err
 	}
-	gate := NewGate()
-	root, err := newRoot(gate, o.Backing)
+	gate := o.Gate
+	if gate == nil {
+		gate = NewGate()
+	}
+	root, err := newRoot(gate, o.Backing, filepath.Base(o.Mount))
 	if err != nil {
 		return nil, fmt.Errorf("faultfs: backing %s: %w", o.Backing, err)
 	}
@@ -95,8 +103,8 @@ func (o *Options) prepare() error {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	var st unix.Stat_t
-	if err := unix.Stat(o.Mount, &st); errors.Is(err, unix.ENOTCONN) {
+	var st unix.Statfs_t // not stat: the attributes of a dead mount's root are still cached
+	if err := unix.Statfs(o.Mount, &st); errors.Is(err, unix.ENOTCONN) {
 		o.Log.Warn("the mount point holds the dead mount of a killed process; detaching it", "mount", o.Mount)
 		if err := unix.Unmount(o.Mount, unix.MNT_DETACH); err != nil {
 			return fmt.Errorf("faultfs: detach the dead mount on %s: %w", o.Mount, err)
@@ -146,20 +154,19 @@ func (f *FS) Alive() error {
 	return nil
 }
 
-// Close clears all rules, which lets every held request go on, and unmounts. A mount that is busy is detached: it vanishes from
+// Close clears all rules (of every mount that shares the gate), which lets every held request go on, and unmounts. A mount that is busy is detached: it vanishes from
 // the name space at once and goes on for those who have files open, and Close waits for them until ctx ends; if some are left
 // then, the error is ErrBusy.
 func (f *FS) Close(ctx context.Context) error {
 	f.Gate.Close()
-	select {
-	case <-f.served:
-		return nil
-	default:
-	}
-	if f.Alive() == nil { // else it was unmounted already, and what is mounted there now is not ours
+	switch err := f.Alive(); {
+	case err == nil:
 		if err := f.unmount(ctx); err != nil {
 			return err
 		}
+	case errors.Is(err, unix.ENOTCONN): // aborted: the mount is dead, but still there
+		_ = unix.Unmount(f.o.Mount, unix.MNT_DETACH)
+	default: // it was unmounted already, and what is there now is not ours
 	}
 	select {
 	case <-f.served:

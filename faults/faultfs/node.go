@@ -26,6 +26,7 @@ type tree struct {
 	gate    *Gate
 	buffer  bounce
 	backing string // absolute path of the backing directory
+	via     string // base name of the mount point
 }
 
 var (
@@ -39,8 +40,8 @@ var (
 // openFlags are the flags of every open file: no page cache on top of the rules, and writes to one file side by side.
 const openFlags = fuse.FOPEN_DIRECT_IO | fuse.FOPEN_PARALLEL_DIRECT_WRITES
 
-// newRoot returns the root node for a backing directory.
-func newRoot(gate *Gate, backing string) (*node, error) {
+// newRoot returns the root node for a backing directory that is reached through the mount called via.
+func newRoot(gate *Gate, backing, via string) (*node, error) {
 	loopback, err := fs.NewLoopbackRoot(backing)
 	if err != nil {
 		return nil, err
@@ -49,7 +50,7 @@ func newRoot(gate *Gate, backing string) (*node, error) {
 	if !ok {
 		return nil, errors.New("the FUSE library's loopback root is of an unexpected type")
 	}
-	return &node{LoopbackNode: l, tree: &tree{gate: gate, backing: backing}}, nil
+	return &node{LoopbackNode: l, tree: &tree{gate: gate, backing: backing, via: via}}, nil
 }
 
 // WrapChild makes every node that the loopback node finds one of ours.
@@ -66,18 +67,18 @@ func (n *node) path() string { return filepath.Join(n.tree.backing, n.Path(nil))
 // Open opens the backing file.
 func (n *node) Open(_ context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
 	name := filepath.Base(n.Path(nil))
-	n.tree.gate.Pass(Request{Op: OpOpen, File: name})
+	n.tree.gate.Pass(Request{Op: OpOpen, Via: n.tree.via, File: name})
 	access := flags & unix.O_ACCMODE
 	fd, err := unix.Open(n.path(), int(access)|unix.O_DSYNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, 0, fs.ToErrno(err)
 	}
-	return newFile(n.tree.gate, &n.tree.buffer, name, fd, access), openFlags, fs.OK
+	return newFile(n.tree.gate, &n.tree.buffer, n.tree.via, name, fd, access), openFlags, fs.OK
 }
 
 // Create makes the backing file with the caller as its owner, and opens it.
 func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
-	n.tree.gate.Pass(Request{Op: OpOpen, File: name})
+	n.tree.gate.Pass(Request{Op: OpOpen, Via: n.tree.via, File: name})
 	path := filepath.Join(n.path(), name)
 	access := flags & unix.O_ACCMODE
 	plain := int(access) | unix.O_DSYNC | unix.O_NOFOLLOW | unix.O_CLOEXEC
@@ -98,7 +99,7 @@ func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out 
 		_ = unix.Close(fd)
 		return nil, nil, 0, errno
 	}
-	return child, newFile(n.tree.gate, &n.tree.buffer, name, fd, access), openFlags, fs.OK
+	return child, newFile(n.tree.gate, &n.tree.buffer, n.tree.via, name, fd, access), openFlags, fs.OK
 }
 
 // Setattr passes on everything; a change of the size meets the rules.
@@ -107,7 +108,7 @@ func (n *node) Setattr(ctx context.Context, handle fs.FileHandle, in *fuse.SetAt
 	if !ok {
 		return n.LoopbackNode.Setattr(ctx, handle, in, out)
 	}
-	n.tree.gate.Pass(Request{Op: OpTruncate, File: filepath.Base(n.Path(nil))})
+	n.tree.gate.Pass(Request{Op: OpTruncate, Via: n.tree.via, File: filepath.Base(n.Path(nil))})
 	if f, open := handle.(*file); open { // by descriptor, because the file may have been removed meanwhile
 		if err := f.truncate(int64(size)); err != nil {
 			return fs.ToErrno(err)

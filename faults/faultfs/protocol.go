@@ -71,7 +71,8 @@ type Status struct {
 // whatever Op says.
 type Probe struct {
 	Op     Op     `json:"op"`
-	File   string `json:"file"` // base name; "" makes it touch the backing directory only, which matches rules for all files
+	Via    string `json:"via,omitempty"` // base name of the mount that the probe pretends to come through
+	File   string `json:"file"`          // base name; "" makes it touch the backing directory only, which matches rules for all files
 	Offset int64  `json:"offset,omitempty"`
 	// TimeoutMS is how long the probe waits at the gate, in milliseconds: 1 to 60000.
 	TimeoutMS float64 `json:"timeout_ms"`

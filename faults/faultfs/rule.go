@@ -51,6 +51,8 @@ type Rule struct {
 	// Ops are the operations that the rule matches. Empty means all that touch data: every one of Ops() but open, which a real
 	// medium would not notice and which makes some servers hang far beyond the file.
 	Ops []Op `json:"ops,omitempty"`
+	// Via is the base name of a mount point: requests that come through that mount. Empty means every mount.
+	Via string `json:"via,omitempty"`
 	// File is a base name; empty means every file.
 	File string `json:"file,omitempty"`
 	// OffsetFrom and OffsetTo select requests that touch a byte of [OffsetFrom, OffsetTo). 0, 0 selects all. Operations
@@ -88,8 +90,10 @@ func (r Rule) Validate() error {
 		}
 	}
 	switch {
-	case len(r.ID) > maxName || len(r.File) > maxName:
-		return fmt.Errorf("rule: id or file is longer than %d bytes", maxName)
+	case len(r.ID) > maxName || len(r.File) > maxName || len(r.Via) > maxName:
+		return fmt.Errorf("rule: id, via or file is longer than %d bytes", maxName)
+	case strings.ContainsAny(r.Via, "/\x00"):
+		return fmt.Errorf("rule: via is %q, want the base name of a mount point, or none for all", r.Via)
 	case r.File == "." || r.File == ".." || strings.ContainsAny(r.File, "/\x00"):
 		return fmt.Errorf("rule: file is %q, want a base name without slashes, or none for all files", r.File)
 	case r.OffsetFrom < 0 || r.OffsetTo < 0:
@@ -109,6 +113,7 @@ func (r Rule) Validate() error {
 // Request is one operation on its way through the gate. Offset and Length are bytes, and 0 for operations without a range.
 type Request struct {
 	Op     Op
+	Via    string // base name of the mount point
 	File   string // base name
 	Offset int64
 	Length int64
@@ -119,7 +124,7 @@ func (r *Rule) selects(q Request) bool {
 	if len(r.Ops) == 0 && q.Op == OpOpen || len(r.Ops) > 0 && !slices.Contains(r.Ops, q.Op) {
 		return false
 	}
-	if r.File != "" && r.File != q.File {
+	if r.Via != "" && r.Via != q.Via || r.File != "" && r.File != q.File {
 		return false
 	}
 	if r.OffsetTo == 0 {

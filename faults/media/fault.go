@@ -200,7 +200,7 @@ func (f *Fault) status(ctx context.Context) (faultfs.RuleStatus, bool, error) {
 // probe sends a request of the fault's own, in the middle of what the rule selects.
 func (f *Fault) probe(ctx context.Context, wait time.Duration) (faultfs.ProbeResult, error) {
 	return f.o.FileSystem.Probe(ctx, faultfs.Probe{
-		Op: f.probeOp(), File: f.o.File, Offset: f.rule.OffsetFrom, TimeoutMS: float64(wait) / float64(time.Millisecond),
+		Op: f.probeOp(), Via: f.o.Host, File: f.o.File, Offset: f.rule.OffsetFrom, TimeoutMS: float64(wait) / float64(time.Millisecond),
 	})
 }
 

@@ -27,6 +27,8 @@ type Options struct {
 	By time.Duration
 	// Ops are the operations (op=write, op=write,fsync); none means all that touch data.
 	Ops []faultfs.Op
+	// Host limits the fault to one host (for=host2): to requests that come through the mount of that name. "" means all hosts.
+	Host string
 	// File is the base name of a file (file=whiteboard.img); "" means all files.
 	File string
 	// Segment is the whiteboard segment (segment=2), 0 to MaxSegment; nil means all bytes. It needs a File.
@@ -41,7 +43,7 @@ type Options struct {
 
 // rule is the rule that carries the options out, without its id.
 func (o Options) rule() faultfs.Rule {
-	r := faultfs.Rule{Kind: faultfs.Hang, Ops: o.Ops, File: o.File, First: o.First, Probability: o.Probability}
+	r := faultfs.Rule{Kind: faultfs.Hang, Ops: o.Ops, Via: o.Host, File: o.File, First: o.First, Probability: o.Probability}
 	if o.By != 0 {
 		r.Kind, r.DelayMS = faultfs.Latency, float64(o.By)/float64(time.Millisecond)
 	}
@@ -87,6 +89,9 @@ func (o Options) String() string {
 	}
 	if o.Segment != nil {
 		words = append(words, "segment="+strconv.Itoa(*o.Segment))
+	}
+	if o.Host != "" {
+		words = append(words, "for="+o.Host)
 	}
 	if o.First != 0 {
 		words = append(words, "first="+strconv.Itoa(o.First))

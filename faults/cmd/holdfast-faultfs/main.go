@@ -1,6 +1,8 @@
 // Command holdfast-faultfs mounts a pass-through file system whose requests can be held and delayed on command.
 //
-//	holdfast-faultfs --backing /volumes --mount /export --control /run/holdfast/faultfs.sock
+//	holdfast-faultfs --backing /volumes --mount /export/host1 --mount /export/host2 --control /run/holdfast/faultfs.sock
+//
+// Several mounts show the same files and stand behind the same rules, each with inodes and kernel locks of its own.
 //
 // It logs JSON lines to standard error; `"msg":"mounted"` says that it is ready. SIGTERM and SIGINT clear all rules and unmount.
 // Exit codes: 0 unmounted, 1 failure, 2 wrong usage, 3 files were still open and the mount was detached.

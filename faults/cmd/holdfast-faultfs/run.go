@@ -33,7 +33,8 @@ const (
 )
 
 type settings struct {
-	backing, mount, control string
+	backing, control string
+	mounts           []string
 	controlMode             os.FileMode
 }
 
@@ -42,7 +43,8 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags := flag.NewFlagSet("holdfast-faultfs", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&s.backing, "backing", "", "existing `directory` whose files are passed through")
-	flags.StringVar(&s.mount, "mount", "", "existing `directory` to mount on")
+	flags.Func("mount", "existing `directory` to mount on; may be given several times: each mount has inodes, and so kernel locks, of its own",
+		func(dir string) error { s.mounts = append(s.mounts, dir); return nil })
 	flags.StringVar(&s.control, "control", "", "`path` of the control socket")
 	mode := flags.String("control-mode", "0666", "octal `mode` of the control socket; its directory guards it as well")
 	if err := flags.Parse(args); err != nil {
@@ -53,7 +55,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		return s, fmt.Errorf("--control-mode %q: want an octal mode such as 0600", *mode)
 	}
 	s.controlMode = os.FileMode(bits)
-	if s.backing == "" || s.mount == "" || s.control == "" || flags.NArg() > 0 {
+	if s.backing == "" || len(s.mounts) == 0 || s.control == "" || flags.NArg() > 0 {
 		return s, errors.New("want --backing DIR --mount DIR --control PATH and no further arguments")
 	}
 	return s, nil
@@ -73,10 +75,10 @@ func run(ctx context.Context, args []string, stderr io.Writer) int {
 	err = serve(ctx, s, log)
 	switch {
 	case err == nil:
-		log.Info("unmounted", "mount", s.mount)
+		log.Info("unmounted", "mount", s.mounts)
 		return exitOK
 	case errors.Is(err, faultfs.ErrBusy):
-		log.Error("detached", "mount", s.mount, "error", err.Error())
+		log.Error("detached", "mount", s.mounts, "error", err.Error())
 		return exitBusy
 	}
 	log.Error("failed", "error", err.Error())
@@ -90,19 +92,37 @@ func serve(ctx context.Context, s settings, log *slog.Logger) error {
 	}
 	defer os.Remove(s.control)
 	defer listener.Close()
-	mounted, err := faultfs.Mount(faultfs.Options{Backing: s.backing, Mount: s.mount, Log: log})
-	if err != nil {
-		return err
+	mounted, err := mountAll(s, log)
+	if err == nil {
+		group, ctx := errgroup.WithContext(ctx)
+		group.Go(func() error { return faultfs.NewControl(mounted[0], log).Serve(ctx, listener) })
+		for _, m := range mounted {
+			group.Go(func() error { return watch(ctx, m) })
+		}
+		log.Info("mounted", "mount", s.mounts, "backing", s.backing, "control", s.control, "pid", os.Getpid())
+		err = group.Wait() // ends with ctx, or with the first failure
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return faultfs.NewControl(mounted, log).Serve(ctx, listener) })
-	group.Go(func() error { return watch(ctx, mounted) })
-	log.Info("mounted", "mount", s.mount, "backing", s.backing, "control", s.control, "pid", os.Getpid())
-
-	err = group.Wait() // ends with ctx, or with the first failure
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
 	defer cancel()
-	return errors.Join(err, mounted.Close(closing))
+	errs := []error{err}
+	for _, m := range mounted {
+		errs = append(errs, m.Close(closing))
+	}
+	return errors.Join(errs...)
+}
+
+// mountAll makes all mounts behind one gate, so that one control socket rules them all. With an error it returns those made.
+func mountAll(s settings, log *slog.Logger) ([]*faultfs.FS, error) {
+	var mounted []*faultfs.FS
+	gate := faultfs.NewGate()
+	for _, dir := range s.mounts {
+		m, err := faultfs.Mount(faultfs.Options{Backing: s.backing, Mount: dir, Log: log, Gate: gate})
+		if err != nil {
+			return mounted, err
+		}
+		mounted = append(mounted, m)
+	}
+	return mounted, nil
 }
 
 // watch returns an error when the mount is gone. Held requests would keep the process for ever then: their victims have been

@@ -7,7 +7,7 @@ import (
 
 // gotgtConf is the configuration of gotgt: the form of its last versions, and beside it "targets", which older ones read.
 // It listens on the address of the lab's own network.
-func gotgtConf(address string) []byte {
+func gotgtConf(address string, hosts []*Host) []byte {
 	type storage struct {
 		DeviceID int    `json:"deviceID"`
 		Path     string `json:"path"`
@@ -15,9 +15,12 @@ func gotgtConf(address string) []byte {
 	}
 	luns := map[string]int{}
 	var storages []storage
-	for i, name := range volumeNames() {
-		storages = append(storages, storage{DeviceID: 1000 + i, Path: fmt.Sprintf("file:%s/%s.img", exportPath, name), Online: true})
-		luns[fmt.Sprint(i+1)] = 1000 + i
+	for _, h := range hosts {
+		for i, name := range volumeNames() {
+			lun := h.lun(i)
+			storages = append(storages, storage{DeviceID: 1000 + lun, Path: fmt.Sprintf("file:%s/%s.img", exportOf(h.Name), name), Online: true})
+			luns[fmt.Sprint(lun)] = 1000 + lun
+		}
 	}
 	portal := fmt.Sprintf("%s:%d", address, iscsiPort)
 	b, err := json.MarshalIndent(map[string]any{

@@ -32,7 +32,7 @@ func (h *Host) programs(s *Storage) map[string]attendant.Spec {
 	for lun, volume := range volumeNames() {
 		specs[attachment(volume)] = attendant.Spec{Argv: []string{
 			"qemu-storage-daemon",
-			"--blockdev", s.blockdev(h.Name, volume, lun+1),
+			"--blockdev", s.blockdev(h, volume, h.lun(lun)),
 			"--export", "type=fuse,id=e,node-name=n,mountpoint=" + inStorage(volume) + ",writable=on,growable=off,allow-other=auto",
 		}}
 	}
@@ -47,14 +47,17 @@ func (h *Host) programs(s *Storage) map[string]attendant.Spec {
 
 func attachment(volume string) string { return "attach-" + volume }
 
+// lun is the number of the host's own LUN of a volume. All hosts' LUNs of one volume are the same blocks.
+func (h *Host) lun(volume int) int { return (h.ID-1)*len(volumeNames()) + volume + 1 }
+
 // blockdev is how qemu-storage-daemon reaches a volume of this server.
-func (s *Storage) blockdev(host, volume string, lun int) string {
+func (s *Storage) blockdev(h *Host, volume string, lun int) string {
 	if s.Kind.Block() {
 		return fmt.Sprintf("driver=iscsi,node-name=n,transport=tcp,portal=%s:%d,target=%s,lun=%d,initiator-name=iqn.2026-01.io.holdfast-ha:%s-%s,cache.direct=on",
-			s.Address, s.Port, s.Target, lun, host, volume)
+			s.Address, s.Port, s.Target, lun, h.Name, volume)
 	}
 	return fmt.Sprintf("driver=nfs,node-name=n,server.type=inet,server.host=%s,path=%s/%s.img,user=0,group=0,cache.direct=on",
-		s.Address, exportPath, volume)
+		s.Address, exportOf(h.Name), volume)
 }
 
 // attach brings the four attachments up, all at once, until a block of each can be read.

@@ -118,7 +118,6 @@ func Open(runDir string) (*Cluster, error) {
 		ContainerID: r.Server.Container, Dir: filepath.Join(r.RunDir, "storage"), SockDir: filepath.Dir(r.Server.AttendantSocket),
 		Volumes: r.Server.Volumes, cluster: c,
 	}
-	c.Storage.connect()
 	for _, hr := range r.Hosts {
 		h := &Host{
 			Name: hr.Name, ID: hr.ID, Address: hr.Address, ContainerID: hr.Container,
@@ -127,6 +126,7 @@ func Open(runDir string) (*Cluster, error) {
 		h.connect()
 		c.Hosts = append(c.Hosts, h)
 	}
+	c.Storage.connect() // after the hosts: each has an export of its own
 	return c, nil
 }
 

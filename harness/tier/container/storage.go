@@ -25,7 +25,7 @@ const (
 )
 
 const (
-	exportPath = "/export" // mount point of the fault file system over volumesPath
+	exportPath = "/export" // the fault file system is mounted below it, once for each host
 	volumes    = "/volumes"
 	targetName = "iqn.2026-01.io.holdfast-ha:storage"
 	nfsPort    = 2049
@@ -33,8 +33,21 @@ const (
 	iscsiPort  = 3260
 )
 
+// exportOf is a host's own mount of the fault file system, and its NFS export. All mounts show the same backing files; each has
+// inodes of its own, so that a write of one host that is held does not keep the kernel's inode lock from the other hosts'
+// requests. With one mount for all, one held write stops every host's fsync, and behind it every write.
+func exportOf(host string) string { return exportPath + "/" + host }
+
 // ganeshaConf keeps to NFS v3 over TCP with fixed ports. Attributes are not cached, so what one host wrote another host sees.
-const ganeshaConf = `NFS_CORE_PARAM {
+func ganeshaConf(hosts []*Host) string {
+	text := ganeshaCore
+	for _, h := range hosts {
+		text += fmt.Sprintf(ganeshaExport, h.ID, exportOf(h.Name), exportOf(h.Name))
+	}
+	return text
+}
+
+const ganeshaCore = `NFS_CORE_PARAM {
 	Protocols = 3;
 	NFS_Port = 2049;
 	MNT_Port = 20048;
@@ -44,10 +57,13 @@ const ganeshaConf = `NFS_CORE_PARAM {
 	Bind_addr = 0.0.0.0;
 }
 MDCACHE { Dir_Chunk = 0; }
-EXPORT {
-	Export_Id = 1;
-	Path = ` + exportPath + `;
-	Pseudo = ` + exportPath + `;
+LOG { Default_Log_Level = EVENT; }
+`
+
+const ganeshaExport = `EXPORT {
+	Export_Id = %d;
+	Path = %s;
+	Pseudo = %s;
 	Protocols = 3;
 	Transports = TCP;
 	SecType = sys;
@@ -56,11 +72,17 @@ EXPORT {
 	Attr_Expiration_Time = 0;
 	FSAL { Name = VFS; }
 }
-LOG { Default_Log_Level = EVENT; }
 `
 
 // startServer brings the fault file system and the server up in the storage container, until the server answers on the wire.
 func (s *Storage) startServer(ctx context.Context) error {
+	makeMounts := []string{"mkdir", "-p"}
+	for _, h := range s.cluster.Hosts {
+		makeMounts = append(makeMounts, exportOf(h.Name))
+	}
+	if _, err := s.Run(ctx, makeMounts...); err != nil {
+		return err
+	}
 	if err := s.Start(ctx, FaultFS); err != nil {
 		return err
 	}
@@ -92,7 +114,7 @@ func (s *Storage) startTarget(ctx context.Context) error {
 	}
 	if s.Kind == ISCSI {
 		// tgtd answers on its control socket before it listens, so the first command is the test of readiness.
-		if err := s.await(ctx, Server, func(ctx context.Context) error { _, err := s.Run(ctx, "sh", "-ec", tgtSetup()); return err }); err != nil {
+		if err := s.await(ctx, Server, func(ctx context.Context) error { _, err := s.Run(ctx, "sh", "-ec", tgtSetup(s.cluster.Hosts)); return err }); err != nil {
 			return err
 		}
 	}
@@ -103,12 +125,14 @@ func (s *Storage) startTarget(ctx context.Context) error {
 }
 
 // tgtSetup is idempotent up to its first command, so that a repeated attempt starts afresh.
-func tgtSetup() string {
+func tgtSetup(hosts []*Host) string {
 	var b strings.Builder
 	b.WriteString("tgtadm --lld iscsi --op delete --force --mode target --tid 1 2>/dev/null || true\n")
 	fmt.Fprintf(&b, "tgtadm --lld iscsi --op new --mode target --tid 1 -T %s\n", targetName)
-	for i, name := range volumeNames() {
-		fmt.Fprintf(&b, "tgtadm --lld iscsi --op new --mode logicalunit --tid 1 --lun %d -b %s/%s.img --bsoflags=direct\n", i+1, exportPath, name)
+	for _, h := range hosts {
+		for i, name := range volumeNames() {
+			fmt.Fprintf(&b, "tgtadm --lld iscsi --op new --mode logicalunit --tid 1 --lun %d -b %s/%s.img --bsoflags=direct\n", h.lun(i), exportOf(h.Name), name)
+		}
 	}
 	b.WriteString("tgtadm --lld iscsi --op bind --mode target --tid 1 -I ALL\n")
 	return b.String()
@@ -129,7 +153,12 @@ func (s *Storage) await(ctx context.Context, name string, check func(context.Con
 // programs are the storage container's, in the order of their start.
 func (s *Storage) programs() map[string]attendant.Spec {
 	specs := map[string]attendant.Spec{
-		FaultFS: {Argv: []string{inBin + "/holdfast-faultfs", "--backing", volumes, "--mount", exportPath, "--control", inRun + "/faultfs.sock"}, Stdout: inLogs + "/faultfs.log"},
+		FaultFS: {Argv: []string{inBin + "/holdfast-faultfs", "--backing", volumes, "--control", inRun + "/faultfs.sock"}, Stdout: inLogs + "/faultfs.log"},
+	}
+	for _, h := range s.cluster.Hosts {
+		fs := specs[FaultFS]
+		fs.Argv = append(fs.Argv, "--mount", exportOf(h.Name))
+		specs[FaultFS] = fs
 	}
 	switch s.Kind {
 	case NFS:
@@ -139,7 +168,7 @@ func (s *Storage) programs() map[string]attendant.Spec {
 			Stdout: inLogs + "/ganesha.log",
 		}
 	case ISCSI:
-		specs[Server] = attendant.Spec{Argv: []string{"tgtd", "-f"}, Stdout: inLogs + "/tgtd.log"}
+		specs[Server] = attendant.Spec{Argv: []string{"tgtd", "-f", "-t", "4"}, Stdout: inLogs + "/tgtd.log"}
 	case ISCSIGotgt:
 		specs[Server] = attendant.Spec{Argv: []string{inBin + "/gotgt", "daemon"}, Env: []string{"HOME=" + inLogs + "/gotgt", "GOSTOR_CONFIG=" + inLogs + "/gotgt/.gotgt"}, Stdout: inLogs + "/gotgt.log"}
 	}
@@ -154,13 +183,13 @@ func (s *Storage) programs() map[string]attendant.Spec {
 func (s *Storage) writeConf() error {
 	switch s.Kind {
 	case NFS:
-		return os.WriteFile(filepath.Join(s.Dir, "ganesha.conf"), []byte(ganeshaConf), 0o644)
+		return os.WriteFile(filepath.Join(s.Dir, "ganesha.conf"), []byte(ganeshaConf(s.cluster.Hosts)), 0o644)
 	case ISCSIGotgt:
 		dir := filepath.Join(s.Dir, "gotgt", ".gotgt")
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
-		return os.WriteFile(filepath.Join(dir, "config.json"), gotgtConf(s.Address), 0o644)
+		return os.WriteFile(filepath.Join(dir, "config.json"), gotgtConf(s.Address, s.cluster.Hosts), 0o644)
 	}
 	return nil
 }

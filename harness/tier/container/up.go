@@ -145,7 +145,6 @@ func (b *builder) describe(subnet netip.Prefix) {
 	for _, name := range volumeNames() {
 		s.Volumes[name] = filepath.Join(s.Dir, "volumes", name+".img")
 	}
-	s.connect()
 	c.Storage = s
 	for id := 1; id <= b.o.Hosts; id++ {
 		name := hostName(id)
@@ -156,6 +155,7 @@ func (b *builder) describe(subnet netip.Prefix) {
 		h.connect()
 		c.Hosts = append(c.Hosts, h)
 	}
+	s.connect() // after the hosts: each has an export of its own
 }
 
 // connect fills in what follows from a container's place and name.
@@ -265,7 +265,7 @@ func (b *builder) checkExport(ctx context.Context, h *Host) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
 	defer cancel()
-	_, err := h.Run(ctx, inBin+"/holdfast-attendant", "check-export", "--addr", b.c.Storage.Address, "--export", exportPath)
+	_, err := h.Run(ctx, inBin+"/holdfast-attendant", "check-export", "--addr", b.c.Storage.Address, "--export", exportOf(h.Name))
 	return err
 }
 
