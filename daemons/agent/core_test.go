@@ -102,11 +102,11 @@ func TestTurnWaitsForAllAnswersAndNoLonger(t *testing.T) {
 func TestTurnsKeepTheirPeriodWhateverTheTicksAre(t *testing.T) {
 	c := newCore(t)
 	var turns int
-	for n := range 1400 { // ticks every 130 ms, which do not divide 10 s
-		now := worldStart.Add(time.Duration(n) * 130 * time.Millisecond)
+	for n := range 2600 { // ticks every 700 ms, which do not divide 10 s
+		now := worldStart.Add(time.Duration(n) * 700 * time.Millisecond)
 		turns += len(only[Report](c.Step(now, tickAt(now))))
 	}
-	require.Equal(t, 18, turns, "in 182 s")
+	require.Equal(t, 182, turns, "in 1820 s")
 }
 
 func TestTimestampsNeverRepeat(t *testing.T) {
@@ -119,6 +119,16 @@ func TestTimestampsNeverRepeat(t *testing.T) {
 		require.Greater(t, record.Timestamp, last)
 		last = record.Timestamp
 	}
+}
+
+func TestFirstOfThePeersWithTheBestScoreCounts(t *testing.T) {
+	c := newCore(t)
+	c.known.cluster = Cluster{ObservedAt: at10ths(700), Peers: []Peer{{HostID: 2, Timestamp: 2}, {HostID: 3, Timestamp: 2, Score: 9}, {HostID: 4, Timestamp: 2, Score: 9}}}
+	c.known.history = History{[]observation{{at: at10ths(700)}, {at: at10ths(0)}}}
+	s := c.situation(at10ths(700))
+	require.Equal(t, 3, s.BestScoreHost)
+	require.Equal(t, 9, s.BestScore)
+	require.Equal(t, []int{1, 2, 3, 4}, c.publish(at10ths(700), tickAt(at10ths(700)), EngineDown, false).Alive)
 }
 
 func segmentOf(p Publish) []byte { return p.Segment[:] }

@@ -26,12 +26,12 @@
 //   - D2 The history that a start needs must reach back more than host_alive_timeout, so that a reference for liveness
 //     exists. Upstream lets a history of exactly 60 s pass, in which nobody counts as alive. The history is counted in
 //     observations of the storage, not in turns of the agent, and begins anew after a gap of more than view_limit,
-//     because peers whose storage was gone as well could not publish in that time. For the same reason the time in which
-//     this host's own record did not reach the storage does not count.
+//     because peers whose storage was gone as well could not publish in that time. For the same reason time in which no
+//     record of this host reached the storage for view_limit does not count: the silence of its peers may have the same
+//     cause (S37).
 //   - D3 A host starts nothing, and has score 0 as long as it does not run the engine, while it does not hold the lease
-//     of its host id, while no record of its own has reached the storage for view_limit (its peers are about to take it
-//     for dead, and their silence may have the same cause: S37), while the storage-domain submonitor does not say "True"
-//     (what upstream meant to test: S10), or while it has no driver for the engine VM.
+//     of its host id (nobody would see its record), while the storage-domain submonitor does not say "True" (what
+//     upstream meant to test: S10), or while it has no driver for the engine VM.
 //   - D4 Starting and stopping the engine VM take time without stopping the loop. EngineStart and EngineForceStop last
 //     until the driver is done, EngineStop does not order a second stop meanwhile, and EngineStart gives way to
 //     EngineDown while an earlier action still runs.

@@ -38,7 +38,7 @@ func TestOrderlyStop(t *testing.T) {
 		switch e := e.(type) {
 		case Publish:
 			order = append(order, "publish")
-			return []Event{Published{Serial: e.Serial - 1}, Published{Serial: e.Serial}} // an earlier one ends late
+			return []Event{Published{Serial: e.Serial - 1, Failure: "late"}, Published{Serial: e.Serial}} // an earlier one ends late
 		case Release:
 			order = append(order, "release")
 			return []Event{Released{Accepted: true}}

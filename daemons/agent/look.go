@@ -71,8 +71,6 @@ func (c *Core) obstacle(now clock.Mono) string {
 		return "no driver for the engine VM is configured (vm_driver)"
 	case !c.known.leaseHeld(c.set.HostID, now, t.ViewLimit):
 		return c.known.leaseTrouble(c.set.HostID)
-	case !c.known.heard(now, t.ViewLimit):
-		return c.known.heardTrouble(now)
 	case !c.known.domainValid(now, t.ResultMaxAge):
 		return c.known.domainTrouble(now, t.ResultMaxAge)
 	default:

@@ -18,6 +18,7 @@ func TestEqualHostsStartOneEngine(t *testing.T) {
 	// Equal scores start everywhere and the lease decides; once that is over nothing moves any more.
 	w.run(30 * time.Minute)
 	require.Equal(t, []int{holder.id}, w.running())
+	require.Len(t, holder.alive, 3)
 	require.Equal(t, EngineUp, holder.core.State())
 	require.Equal(t, begun, w.starts[1]+w.starts[2]+w.starts[3], "starts after the engine was up:\n%s", w.describe())
 	for _, h := range w.hosts {
@@ -89,6 +90,7 @@ func TestBlindStandbyStartsNothing_S37(t *testing.T) {
 	last := standby.published[len(standby.published)-1]
 	require.Zero(t, last.Score, "its record says so too")
 	require.Contains(t, last.Human, "state=StorageBlind\n")
+	require.Equal(t, []int{standby.id}, standby.alive, "it does not know who else is alive")
 	require.Contains(t, standby.reports[len(standby.reports)-1].Reason, "the view of the cluster is ")
 	standby.blind = false
 	took := w.until("it finds its way back", time.Minute, w.inState(EngineDown, standby.id))

@@ -66,6 +66,31 @@ func TestResultsFromBeforeTheStartAreNotBelieved_S24(t *testing.T) {
 	require.Equal(t, 1, w.starts[1])
 }
 
+func TestEngineThatFellAfterItWasUpIsBelieved(t *testing.T) {
+	c := newCore(t)
+	c.state = EngineStarting
+	c.engine.settle = at10ths(0)
+	say := func(n int, text string) Situation {
+		c.Step(at10ths(n), MonitorAnswer{Monitor: EngineHealth, Sent: at10ths(n), Text: text})
+		return c.situation(at10ths(n))
+	}
+	require.True(t, say(10, isDown).Settling)
+	require.False(t, say(20, upGood).Settling)
+	require.False(t, say(30, isDown).Settling, "what comes after \"up\" is not older than the start")
+}
+
+func TestBlindHostThatWaitsForItsDriverHasNoScore_S37(t *testing.T) {
+	w := newWorld(t, 1)
+	h := w.hosts[0]
+	w.until("the engine is started", 5*time.Minute, func() bool { return w.starts[1] == 1 })
+	h.pending = nil // the driver takes its time
+	h.blind = true
+	w.run(w.timing.ViewLimit + 2*w.timing.LoopDelay)
+	require.Equal(t, EngineStart, h.core.State())
+	require.Zero(t, h.core.Score())
+	w.until("the driver is given up", time.Minute, w.inState(StorageBlind, 1))
+}
+
 func TestLostRaceForTheLeaseEndsInEngineDown(t *testing.T) {
 	w := newWorld(t, 1)
 	w.owner = 99

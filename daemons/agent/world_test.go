@@ -57,6 +57,7 @@ type host struct {
 	pending   []Event
 	states    []State
 	published []whiteboard.Record
+	alive     []int
 	reports   []Report
 	quit      *Quit
 }
@@ -231,7 +232,7 @@ func (h *host) carryOut(effect Effect) {
 		require.NoError(w.t, err, "host %d published a record that cannot be read", h.id)
 		require.Equal(w.t, h.id, e.HostID)
 		require.Equal(w.t, h.id, e.Alive[0])
-		h.published = append(h.published, record)
+		h.published, h.alive = append(h.published, record), e.Alive
 		h.later(Published{Serial: e.Serial, Took: time.Millisecond})
 	case StartEngine:
 		w.starts[h.id]++
