@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 
+	"github.com/holdfast-ha/holdfast/daemons/health"
 	"github.com/holdfast-ha/holdfast/harness/events"
 )
 
@@ -150,12 +151,13 @@ func engineBands(log []events.Event, host string, end float64) (bands []band, ma
 	return bands, marks
 }
 
-// warningBands: from raised to cleared, one band for each warning.
-func warningBands(log []events.Event, host string, end float64) []band {
+// warningBands: from raised to cleared, one band for each warning. The brokers of a cluster with scaled timings warn of just
+// that all the time (code config); the page says it once, in its head.
+func warningBands(log []events.Event, host string, end, timeFactor float64) []band {
 	open := map[string]int{}
 	var bands []band
 	for _, e := range log {
-		if e.Health == nil || e.Host != host {
+		if e.Health == nil || e.Host != host || e.Health.Code == string(health.Config) && timeFactor != 1 {
 			continue
 		}
 		i, raised := open[e.Health.Code]

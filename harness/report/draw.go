@@ -74,10 +74,10 @@ func (p *picture) label(y, h float64, name, title string) {
 
 // host draws one host's lanes.
 func (p *picture) host(r *Run, host string, y float64) float64 {
-	log := r.Log.Events
+	log, seen := r.Log.Events, r.lastSeen()
 	top := y
 	p.text(margin, y+agentHeight/2+4.5, "start", "host", host)
-	bands, ticks := agentBands(log, host, p.end)
+	bands, ticks := agentBands(log, host, seen)
 	p.label(y, agentHeight, "agent", "the agent's state; each stroke below it is one turn of its loop")
 	for _, b := range bands {
 		p.span(b, y, agentHeight, "state "+stateClass(b.name), b.to, b.name)
@@ -103,9 +103,9 @@ func (p *picture) host(r *Run, host string, y float64) float64 {
 		y += laneHeight + rowGap
 	}
 	y = p.rpc(r, host, y)
-	y = p.row(y, "lease", "the host's lockspace lease", "lease", leaseBands(log, host, p.end))
-	y = p.engine(log, host, y)
-	if warnings := warningBands(log, host, p.end); len(warnings) > 0 {
+	y = p.row(y, "lease", "the host's lockspace lease", "lease", leaseBands(log, host, seen))
+	y = p.engine(log, host, seen, y)
+	if warnings := warningBands(log, host, seen, r.Verdict.TimeFactor); len(warnings) > 0 {
 		y = p.warnings(warnings, y)
 	}
 	p.line(margin, top-hostGap/2, p.right, top-hostGap/2, "divide")
@@ -120,8 +120,8 @@ func (p *picture) row(y float64, name, title, class string, bands []band) float6
 	return y + thinHeight + rowGap
 }
 
-func (p *picture) engine(log []events.Event, host string, y float64) float64 {
-	bands, marks := engineBands(log, host, p.end)
+func (p *picture) engine(log []events.Event, host string, seen, y float64) float64 {
+	bands, marks := engineBands(log, host, seen)
 	p.label(y, thinHeight, "engine", "the stand-in engine, by its own log")
 	p.line(p.left, y+thinHeight/2, p.right, y+thinHeight/2, "idle")
 	for _, b := range bands {

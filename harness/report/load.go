@@ -190,11 +190,16 @@ func (r *Run) Hosts() []string {
 
 // end is the time at which the run's picture ends, seconds since its start.
 func (r *Run) end() float64 {
-	end := r.Verdict.WallS
+	return max(r.Verdict.WallS, r.lastSeen(), 1)
+}
+
+// lastSeen is the time of the last event: what held then is not known to hold any longer.
+func (r *Run) lastSeen() float64 {
+	last := 0.0
 	for _, e := range r.Log.Events {
-		end = max(end, e.T)
+		last = max(last, e.T)
 	}
-	return max(end, 1)
+	return last
 }
 
 // prose is the scenario's opening words as paragraphs.
