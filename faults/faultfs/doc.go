@@ -13,5 +13,7 @@
 //
 // What the kernel adds on its own: fsync and truncate take the inode's lock exclusively, and a held write holds that lock
 // shared. So while any write to a file is held, an fsync of the same file waits in the kernel, whichever bytes the rule names,
-// and every later write to that file waits behind the fsync. Reads are not affected.
+// and every later write to that file waits behind the fsync. Reads are not affected. The lock belongs to the mount's inode: with
+// several mounts of one backing directory behind one gate (Options.Gate, Rule.Via), one for each host, a host whose write is
+// held stops no other. Each mount also has an attribute cache of its own, which may lag behind the others' for a second.
 package faultfs

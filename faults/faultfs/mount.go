@@ -154,9 +154,9 @@ func (f *FS) Alive() error {
 	return nil
 }
 
-// Close clears all rules (of every mount that shares the gate), which lets every held request go on, and unmounts. A mount that is busy is detached: it vanishes from
-// the name space at once and goes on for those who have files open, and Close waits for them until ctx ends; if some are left
-// then, the error is ErrBusy.
+// Close clears all rules (of every mount that shares the gate), which lets every held request go on, and unmounts. A mount that
+// is busy is detached: it vanishes from the name space at once and goes on for those who have files open, and Close waits for
+// them until ctx ends; if some are left then, the error is ErrBusy.
 func (f *FS) Close(ctx context.Context) error {
 	f.Gate.Close()
 	switch err := f.Alive(); {
@@ -178,12 +178,10 @@ func (f *FS) Close(ctx context.Context) error {
 
 // unmount tries a plain unmount a few times, because the kernel closes files a little later than their users do.
 func (f *FS) unmount(ctx context.Context) error {
-	var err error
-	for delay := 5 * time.Millisecond; delay < 200*time.Millisecond && ctx.Err() == nil; delay *= 2 {
-		if err = unix.Unmount(f.o.Mount, 0); !errors.Is(err, unix.EBUSY) {
-			break
-		}
+	err := unix.Unmount(f.o.Mount, 0)
+	for delay := 5 * time.Millisecond; errors.Is(err, unix.EBUSY) && delay < 200*time.Millisecond && ctx.Err() == nil; delay *= 2 {
 		time.Sleep(delay)
+		err = unix.Unmount(f.o.Mount, 0)
 	}
 	if err == nil {
 		return nil

@@ -33,6 +33,7 @@ var (
 	_ fs.NodeWrapChilder = (*node)(nil)
 	_ fs.NodeOpener      = (*node)(nil)
 	_ fs.NodeCreater     = (*node)(nil)
+	_ fs.NodeGetattrer   = (*node)(nil)
 	_ fs.NodeSetattrer   = (*node)(nil)
 	_ fs.NodeLookupNoder = (*node)(nil)
 )
@@ -61,15 +62,25 @@ func (n *node) WrapChild(_ context.Context, ops fs.InodeEmbedder) fs.InodeEmbedd
 	return ops
 }
 
-// path is where the node lies in the backing directory.
-func (n *node) path() string { return filepath.Join(n.tree.backing, n.Path(nil)) }
+// path is where the node lies in the backing directory. A file that was removed has no path any more, though an NFS server may still
+// have its handle: without the check its path would be that of the root.
+func (n *node) path() (string, syscall.Errno) {
+	if _, parent := n.Parent(); parent == nil && !n.IsRoot() {
+		return "", syscall.ESTALE
+	}
+	return filepath.Join(n.tree.backing, n.Path(n.Root())), fs.OK
+}
 
 // Open opens the backing file.
 func (n *node) Open(_ context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
-	name := filepath.Base(n.Path(nil))
+	path, errno := n.path()
+	if errno != fs.OK {
+		return nil, 0, errno
+	}
+	name := filepath.Base(path)
 	n.tree.gate.Pass(Request{Op: OpOpen, Via: n.tree.via, File: name})
 	access := flags & unix.O_ACCMODE
-	fd, err := unix.Open(n.path(), int(access)|unix.O_DSYNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(path, int(access)|unix.O_DSYNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, 0, fs.ToErrno(err)
 	}
@@ -79,7 +90,11 @@ func (n *node) Open(_ context.Context, flags uint32) (fs.FileHandle, uint32, sys
 // Create makes the backing file with the caller as its owner, and opens it.
 func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
 	n.tree.gate.Pass(Request{Op: OpOpen, Via: n.tree.via, File: name})
-	path := filepath.Join(n.path(), name)
+	dir, errno := n.path()
+	if errno != fs.OK {
+		return nil, nil, 0, errno
+	}
+	path := filepath.Join(dir, name)
 	access := flags & unix.O_ACCMODE
 	plain := int(access) | unix.O_DSYNC | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	fd, err := unix.Open(path, plain|unix.O_CREAT|unix.O_EXCL, mode)
@@ -102,14 +117,36 @@ func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out 
 	return child, newFile(n.tree.gate, &n.tree.buffer, n.tree.via, name, fd, access), openFlags, fs.OK
 }
 
+// Getattr tells a removed file, which the loopback node would look for at the root, from one that is there.
+func (n *node) Getattr(ctx context.Context, handle fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	if f, open := handle.(*file); open {
+		return f.Getattr(ctx, out)
+	}
+	if _, errno := n.path(); errno != fs.OK {
+		return errno
+	}
+	return n.LoopbackNode.Getattr(ctx, handle, out)
+}
+
 // Setattr passes on everything; a change of the size meets the rules.
 func (n *node) Setattr(ctx context.Context, handle fs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
 	size, ok := in.GetSize()
 	if !ok {
 		return n.LoopbackNode.Setattr(ctx, handle, in, out)
 	}
-	n.tree.gate.Pass(Request{Op: OpTruncate, Via: n.tree.via, File: filepath.Base(n.Path(nil))})
-	if f, open := handle.(*file); open { // by descriptor, because the file may have been removed meanwhile
+	f, open := handle.(*file)
+	name := ""
+	if open {
+		name = f.name
+	} else {
+		path, errno := n.path()
+		if errno != fs.OK {
+			return errno
+		}
+		name = filepath.Base(path)
+	}
+	n.tree.gate.Pass(Request{Op: OpTruncate, Via: n.tree.via, File: name})
+	if open { // by descriptor, because the file may have been removed meanwhile
 		if err := f.truncate(int64(size)); err != nil {
 			return fs.ToErrno(err)
 		}

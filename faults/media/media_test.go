@@ -52,7 +52,7 @@ func (g gate) Probe(ctx context.Context, p faultfs.Probe) (faultfs.ProbeResult, 
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(p.TimeoutMS*float64(time.Millisecond)))
 	defer cancel()
 	start := time.Now()
-	heldBy, err := g.Test(ctx, faultfs.Request{Op: p.Op, File: p.File, Offset: p.Offset, Length: SegmentSize})
+	heldBy, err := g.Test(ctx, faultfs.Request{Op: p.Op, Via: p.Via, File: p.File, Offset: p.Offset, Length: SegmentSize})
 	return faultfs.ProbeResult{Passed: err == nil, HeldBy: heldBy, WaitedMS: float64(time.Since(start)) / float64(time.Millisecond)}, nil
 }
 
@@ -63,10 +63,11 @@ func TestOptionsPrintTheScenariosWords(t *testing.T) {
 	for want, o := range map[string]Options{
 		"hang media":          {},
 		"hang media op=write": {Ops: []faultfs.Op{faultfs.OpWrite}},
-		"hang media op=write file=whiteboard.img segment=2": {Ops: []faultfs.Op{faultfs.OpWrite}, File: "whiteboard.img", Segment: segment(2)},
-		"hang media file=whiteboard.img segment=0":          {File: "whiteboard.img", Segment: segment(0)},
-		"slow media by=200ms op=write":                      {By: 200 * time.Millisecond, Ops: []faultfs.Op{faultfs.OpWrite}},
-		"slow media by=1.5s op=write,fsync first=3 p=0.1":   {By: 1500 * time.Millisecond, Ops: []faultfs.Op{faultfs.OpWrite, faultfs.OpFsync}, First: 3, Probability: 0.1},
+		"hang media op=write file=whiteboard.img segment=2":  {Ops: []faultfs.Op{faultfs.OpWrite}, File: "whiteboard.img", Segment: segment(2)},
+		"hang media file=whiteboard.img segment=0 for=host2": {File: "whiteboard.img", Segment: segment(0), Host: "host2"},
+		"hang media file=whiteboard.img segment=0":           {File: "whiteboard.img", Segment: segment(0)},
+		"slow media by=200ms op=write":                       {By: 200 * time.Millisecond, Ops: []faultfs.Op{faultfs.OpWrite}},
+		"slow media by=1.5s op=write,fsync first=3 p=0.1":    {By: 1500 * time.Millisecond, Ops: []faultfs.Op{faultfs.OpWrite, faultfs.OpFsync}, First: 3, Probability: 0.1},
 	} {
 		o.FileSystem = fs
 		f, err := New(o)
@@ -93,6 +94,18 @@ func TestBadOptionsAreRefused(t *testing.T) {
 		_, err := New(o)
 		require.ErrorContains(t, err, want)
 	}
+}
+
+func TestFaultForOneHostIsProvenThroughItsMount(t *testing.T) {
+	skipMutant(t)
+	fs := gate{Gate: faultfs.NewGate()}
+	f, err := New(Options{FileSystem: fs, By: time.Millisecond, Host: "host2"})
+	require.NoError(t, err)
+	require.NoError(t, f.Inject(t.Context()))
+	fs.Pass(faultfs.Request{Op: faultfs.OpRead, Via: "host1"})
+	proof, err := f.Prove(t.Context())
+	require.NoError(t, err)
+	require.Contains(t, proof, "requests of others delayed: 0")
 }
 
 func TestSegmentSelectsItsBytes(t *testing.T) {

@@ -57,6 +57,30 @@ func TestOnlyTheSegmentHangs(t *testing.T) {
 	r.done()
 }
 
+// On one mount a held write stops every fsync of the same file, and the writes behind it, in the kernel (see the package comment of
+// faultfs). With a mount for each host it stops nobody else, though they share the file.
+func TestHeldWriteOfOneMountDoesNotStopAnother(t *testing.T) {
+	l := newLabForTwo(t)
+	id := l.add(faultfs.Rule{Kind: faultfs.Hang, Via: "export2", Ops: write, File: "w.img"})
+	held := l.victimAt(l.second, "write", "w.img", 2*4096)
+	l.requireHeld(1)
+	for _, op := range []string{"write", "fsync", "write", "read", "fsync"} {
+		require.Empty(t, l.victim(op, "w.img", 4096).done().Errno, op)
+	}
+	require.True(t, held.blocked())
+	require.Equal(t, byte('V'), l.victimAt(l.second, "read", "w.img", 4096).done().Data, "both see the same file")
+	l.clear(id)
+	require.Empty(t, held.done().Errno)
+	require.Equal(t, byte('V'), l.victim("read", "w.img", 2*4096).done().Data)
+}
+
+func TestTwoMountsEndTogether(t *testing.T) {
+	l := newLabForTwo(t)
+	l.victim("idle", "w.img", 0)
+	require.Equal(t, exitBusy, l.stop(syscall.SIGTERM), l.log.String())
+	require.Empty(t, l.mounts(), "the second mount goes although the first was busy to the end")
+}
+
 func TestFileMadeThroughTheMountMeetsTheRules(t *testing.T) {
 	l := newLab(t)
 	id := l.add(faultfs.Rule{Kind: faultfs.Hang, Ops: write, File: "new.img"})
@@ -64,6 +88,25 @@ func TestFileMadeThroughTheMountMeetsTheRules(t *testing.T) {
 	l.requireHeld(1)
 	l.clear(id)
 	require.Empty(t, v.done().Errno)
+}
+
+// What the kernel does on one mount, measured so that a change of it is seen.
+func TestFsyncWaitsBehindAHeldWriteOfItsMount(t *testing.T) {
+	l := newLab(t)
+	id := l.add(faultfs.Rule{Kind: faultfs.Hang, Ops: write, File: "w.img", OffsetFrom: 8192, OffsetTo: 12288})
+	held := l.victim("write", "w.img", 8192)
+	l.requireHeld(1)
+	sync := l.victim("fsync", "w.img", 0)
+	time.Sleep(100 * time.Millisecond)
+	t.Logf("fsync behind a held write of another segment is blocked: %v", sync.blocked())
+	later := l.victim("write", "w.img", 0)
+	time.Sleep(100 * time.Millisecond)
+	t.Logf("a write of another segment behind that fsync is blocked: %v", later.blocked())
+	require.Empty(t, l.victim("read", "w.img", 0).done().Errno, "reads flow")
+	l.clear(id)
+	for _, v := range []*victim{held, sync, later} {
+		require.Empty(t, v.done().Errno)
+	}
 }
 
 func TestEveryOperationCanHang(t *testing.T) {

@@ -61,13 +61,19 @@ func self(role string, args ...string) *exec.Cmd {
 type lab struct {
 	t                      testing.TB
 	backing, mount, socket string
+	second                 string // another mount of the same files; "" in most labs
 	client                 faultfs.Client
 	server                 *exec.Cmd
 	exited                 chan struct{} // closed when the server's exit code is known
 	log                    *lockedBuffer
 }
 
-func newLab(t testing.TB) *lab {
+func newLab(t testing.TB) *lab { return makeLab(t, false) }
+
+// newLabForTwo also has a second mount, as each host of a cluster has its own.
+func newLabForTwo(t testing.TB) *lab { return makeLab(t, true) }
+
+func makeLab(t testing.TB, two bool) *lab {
 	t.Helper()
 	needs.FUSE(t)
 	dir := t.TempDir()
@@ -75,6 +81,10 @@ func newLab(t testing.TB) *lab {
 	l.client = faultfs.Client{Socket: l.socket}
 	require.NoError(t, os.Mkdir(l.backing, 0o755))
 	require.NoError(t, os.Mkdir(l.mount, 0o755))
+	if two {
+		l.second = filepath.Join(dir, "export2")
+		require.NoError(t, os.Mkdir(l.second, 0o755))
+	}
 	for _, name := range []string{"w.img", "other.img"} {
 		require.NoError(t, os.WriteFile(filepath.Join(l.backing, name), bytes.Repeat([]byte(name[:1]), 8*4096), 0o644))
 	}
@@ -87,7 +97,11 @@ func newLab(t testing.TB) *lab {
 func (l *lab) start() {
 	l.t.Helper()
 	l.log = &lockedBuffer{}
-	l.server = self(roleServer, "--backing", l.backing, "--mount", l.mount, "--control", l.socket)
+	args := []string{"--backing", l.backing, "--mount", l.mount, "--control", l.socket}
+	if l.second != "" {
+		args = append(args, "--mount", l.second)
+	}
+	l.server = self(roleServer, args...)
 	stderr, err := l.server.StderrPipe()
 	require.NoError(l.t, err)
 	require.NoError(l.t, l.server.Start())
@@ -145,25 +159,29 @@ func (l *lab) tearDown() {
 		_ = l.server.Process.Kill()
 		<-l.exited
 	}
+	if left := l.mounts(); len(left) > 0 && !l.t.Failed() && l.server.ProcessState.ExitCode() != -1 {
+		l.t.Errorf("still mounted after the end: %s (%v)", l.mount, left)
+	}
 	for range l.mounts() {
 		_ = unix.Unmount(l.mount, unix.MNT_DETACH)
+		_ = unix.Unmount(l.second, unix.MNT_DETACH)
 	}
 	if len(l.mounts()) > 0 {
-		l.t.Errorf("still mounted: %s", l.mount)
+		l.t.Errorf("cannot be unmounted: %s", l.mount)
 	}
 	if l.t.Failed() {
 		l.t.Logf("the server's log:\n%s", l.log.String())
 	}
 }
 
-// mounts returns the device minors of what is mounted on the mount point; they are the numbers of the FUSE connections.
+// mounts returns the device minors of what is mounted on the mount points; they are the numbers of the FUSE connections.
 func (l *lab) mounts() (minors []string) {
 	text, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		l.t.Errorf("mountinfo: %v", err)
 	}
 	for line := range strings.Lines(string(text)) {
-		if f := strings.Fields(line); len(f) > 4 && f[4] == l.mount {
+		if f := strings.Fields(line); len(f) > 4 && (f[4] == l.mount || f[4] == l.second) {
 			minors = append(minors, strings.TrimPrefix(f[2], "0:"))
 		}
 	}
@@ -220,7 +238,13 @@ type victim struct {
 // victim starts an operation: "read", "write", "fsync", "truncate", "idle" (keeps the file open) of a file at an offset.
 func (l *lab) victim(op, name string, offset int64) *victim {
 	l.t.Helper()
-	cmd := self(roleVictim, op, filepath.Join(l.mount, name), fmt.Sprint(offset))
+	return l.victimAt(l.mount, op, name, offset)
+}
+
+// victimAt is victim with a choice of the mount.
+func (l *lab) victimAt(mount, op, name string, offset int64) *victim {
+	l.t.Helper()
+	cmd := self(roleVictim, op, filepath.Join(mount, name), fmt.Sprint(offset))
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe() // an idle victim ends when it is closed
 	require.NoError(l.t, err)

@@ -35,7 +35,7 @@ const (
 type settings struct {
 	backing, control string
 	mounts           []string
-	controlMode             os.FileMode
+	controlMode      os.FileMode
 }
 
 func parse(args []string, stderr io.Writer) (settings, error) {
