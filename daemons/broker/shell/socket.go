@@ -18,15 +18,21 @@ type socket struct {
 	inode uint64 // of the name, to tell whether it is still ours
 }
 
+// maxSocketPath is the kernel's limit for the path of a Unix socket, in bytes.
+const maxSocketPath = 107
+
 // listen makes the socket under a temporary name, gives it its mode and renames it to path, replacing whatever has
 // that name. So the path never leads to a socket that is not ready or too open, and a successor takes it from a process
 // that cannot end.
 func listen(ctx context.Context, path string, mode os.FileMode) (*socket, error) {
+	if len(path) > maxSocketPath {
+		return nil, fmt.Errorf("broker_socket %s: longer than %d bytes, so no client could name it", path, maxSocketPath)
+	}
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("directory of broker_socket: %w", err)
 	}
-	// A short name: a socket's path has 107 bytes at most.
+	// Not longer than the name itself.
 	temporary := filepath.Join(dir, fmt.Sprintf(".%d", os.Getpid()))
 	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("make broker_socket: %w", err)

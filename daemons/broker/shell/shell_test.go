@@ -1,0 +1,490 @@
+package shell_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-ha/holdfast/daemons/broker/shell"
+	"github.com/holdfast-ha/holdfast/daemons/brokerlink"
+	"github.com/holdfast-ha/holdfast/daemons/lease"
+	"github.com/holdfast-ha/holdfast/daemons/vm"
+	"github.com/holdfast-ha/holdfast/daemons/whiteboard"
+)
+
+func TestARecordGoesToStorageAndComesBack(t *testing.T) {
+	r := start(t, nil)
+	r.put(3, record(t, 3, 100))
+	time.Sleep(100 * time.Millisecond)
+	require.True(t, whiteboard.Cleaned(r.onDisk(3)), "without the lease nothing is written")
+	require.True(t, r.segment(3).Pending)
+
+	r.hold()
+	r.eventually("durable and seen on storage", func() bool {
+		s := r.segment(3)
+		return s.Durable && !s.Pending && s.Source == brokerlink.SourceStorage
+	})
+	require.Equal(t, record(t, 3, 100), r.onDisk(3))
+	view := r.view()
+	require.Equal(t, brokerlink.LeaseHeld, view.Lease.State)
+	require.Equal(t, 3, view.Lease.HostID)
+	require.GreaterOrEqual(t, view.ReadAge, 0.0)
+	require.Less(t, view.ReadAge, patience.Seconds())
+	require.GreaterOrEqual(t, r.segment(3).DurableAge, 0.0)
+
+	// Another host appears and is cleaned again.
+	other := segmentOf(record(t, 7, 5))
+	require.NoError(t, r.storage.Volume.Write(7, other))
+	r.eventually("host 7 is seen", func() bool { return r.segment(7).Source == brokerlink.SourceStorage })
+	stats, err := r.link.GetStats(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, map[int][]byte{3: record(t, 3, 100), 7: other[:]}, stats)
+	require.NoError(t, r.storage.Volume.Write(7, &whiteboard.Segment{}))
+	r.eventually("host 7 is forgotten (S8)", func() bool {
+		view := r.view()
+		_, there := view.Segment(7)
+		return !there
+	})
+}
+
+func segmentOf(data []byte) *whiteboard.Segment {
+	var s whiteboard.Segment
+	copy(s[:], data)
+	return &s
+}
+
+// everyMethod calls each method of the broker once and returns how long the slowest took.
+func everyMethod(t *testing.T, r *rig, stamp int64) (slowest time.Duration, name string) {
+	t.Helper()
+	ctx := t.Context()
+	l := r.link
+	for _, m := range []struct {
+		name string
+		call func() error
+	}{
+		{"put_stats own", func() error { _, err := l.PutStats(ctx, 3, record(t, 3, stamp)); return err }},
+		{"put_stats global", func() error { _, err := l.PutStats(ctx, 0, global(true)); return err }},
+		{"get_stats", func() error { _, err := l.GetStats(ctx); return err }},
+		{"push_hosts_state", func() error { _, err := l.PushHostsState(ctx, []int{3, 7}); return err }},
+		{"is_host_alive", func() error { _, err := l.IsHostAlive(ctx); return err }},
+		{"lock_host_id", func() error { _, err := l.LockHostID(ctx, 3); return err }},
+		{"reset_lockspace", func() error { _, err := l.ResetLockspace(ctx); return err }},
+		{"start_monitor engine-health", func() error {
+			_, _, err := l.StartMonitor(ctx, "engine-health", map[string]any{"vm_uuid": "1"})
+			return err
+		}},
+		{"start_monitor storage-domain", func() error { _, _, err := l.StartMonitor(ctx, "storage-domain", nil); return err }},
+		{"status_monitor", func() error { _, _, err := l.StatusMonitor(ctx, "storage-domain"); return err }},
+		{"stop_monitor", func() error { _, err := l.StopMonitor(ctx, "engine-health"); return err }},
+		{"notify", func() error {
+			_, _, err := l.Notify(ctx, "state_transition", "EngineDown-EngineStart", nil)
+			return err
+		}},
+		{"get_view", func() error { _, err := l.GetView(ctx); return err }},
+		{"get_lanes", func() error { _, err := l.GetLanes(ctx); return err }},
+		{"get_health", func() error { _, err := l.GetHealth(ctx); return err }},
+	} {
+		began := time.Now()
+		require.NoError(t, m.call(), m.name)
+		if took := time.Since(began); took > slowest {
+			slowest, name = took, m.name
+		}
+	}
+	return slowest, name
+}
+
+func TestEveryMethodAnswersWhileTheWriterHangs_S1(t *testing.T) {
+	r := start(t, nil)
+	r.hold()
+	r.storage.writes.close()
+	r.put(3, record(t, 3, 1))
+	for i := range 20 {
+		slowest, name := everyMethod(t, r, int64(2+i))
+		require.Less(t, slowest, prompt, name)
+	}
+	r.eventually("the stall is reported", func() bool { return r.warns("storage-stalled") })
+	lanes, err := r.link.GetLanes(t.Context())
+	require.NoError(t, err)
+	writer := lanes.Lanes[0]
+	require.Equal(t, "ha-writer", writer.Name)
+	require.True(t, writer.Busy && writer.Stalled, "%+v", writer)
+	require.Equal(t, "write", writer.Op)
+	require.Equal(t, 3, writer.Segment)
+	require.GreaterOrEqual(t, writer.BlockedFor, 0.3)
+	comm, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/comm", writer.TID))
+	require.NoError(t, err)
+	require.Equal(t, "ha-writer\n", string(comm), "the thread can be found from outside")
+	stats, err := r.link.GetStats(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, record(t, 3, 21), stats[3], "the newest of all records is in memory")
+	require.Equal(t, global(true), stats[0])
+	require.True(t, whiteboard.Cleaned(r.onDisk(3)))
+
+	r.storage.writes.open()
+	r.eventually("both newest records are durable", func() bool { return r.segment(3).Durable && r.segment(0).Durable })
+	require.Equal(t, record(t, 3, 21), r.onDisk(3))
+	require.Equal(t, global(true), r.onDisk(0), "global maintenance must survive the agent's own records (S7)")
+	r.eventually("the warning is gone", func() bool { return !r.warns("storage-stalled") })
+	for _, msg := range []string{"lane stalled", "warning raised", "lane recovered", "warning cleared"} {
+		require.Contains(t, r.log.String(), `"msg":"`+msg+`"`)
+	}
+}
+
+func TestEveryMethodAnswersWhileTheReaderHangs_S6(t *testing.T) {
+	r := start(t, nil)
+	r.hold()
+	r.storage.reads.close()
+	r.eventually("the reader is stalled and blind", func() bool { return r.warns("storage-stalled") && r.warns("reader-blind") })
+	slowest, name := everyMethod(t, r, 5)
+	require.Less(t, slowest, prompt, name)
+	r.eventually("the writer goes on", func() bool { return r.segment(3).Durable && r.segment(0).Durable })
+	require.Greater(t, r.view().ReadAge, 1.0)
+	text, ok, err := r.link.StatusMonitor(t.Context(), "storage-domain")
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.NotEqual(t, "True", text)
+	r.eventually("storage-domain tells the truth (S10)", func() bool {
+		text, _, err := r.link.StatusMonitor(t.Context(), "storage-domain")
+		return err == nil && text == "False"
+	})
+	r.storage.reads.open()
+	r.eventually("all is well again", func() bool { return !r.warns("reader-blind") && !r.warns("storage-stalled") })
+	r.eventually("storage-domain too", func() bool {
+		text, _, err := r.link.StatusMonitor(t.Context(), "storage-domain")
+		return err == nil && text == "True"
+	})
+}
+
+// A whiteboard path that is a FIFO: the reader lane blocks in open(2), in the kernel, as on dead storage.
+func TestALaneBlockedInTheKernel(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	require.NoError(t, unix.Mkfifo(fifo, 0o600))
+	r := start(t, func(o *shell.Options) { o.Storage, o.Config.WhiteboardPath = nil, fifo })
+	r.eventually("the stall is reported", func() bool { return r.warns("storage-stalled") })
+	require.Equal(t, -1.0, r.view().ReadAge)
+	r.put(3, record(t, 3, 1)) // stays in the mailbox: without the lease nothing opens the FIFO for writing
+	lanes, err := r.link.GetLanes(t.Context())
+	require.NoError(t, err)
+	reader := lanes.Lanes[1]
+	require.Equal(t, "full-scan", reader.Op)
+	require.NoError(t, r.stop(), "a reader that hangs is no reason for a disorderly end")
+
+	// Let the thread go. O_NONBLOCK fails until somebody reads, which the lane does.
+	fd, err := unix.Open(fifo, unix.O_WRONLY|unix.O_NONBLOCK, 0)
+	require.NoError(t, err)
+	require.NoError(t, unix.Close(fd))
+}
+
+func TestMissingStorageIsSaidAndHeals(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "not", "yet")
+	r := start(t, func(o *shell.Options) { o.Storage, o.Config.WhiteboardPath = nil, path })
+	r.eventually("said to be missing", func() bool { return r.warns("storage-missing") })
+	require.Contains(t, r.view().Storage, path)
+	r.put(0, global(true))
+	slowest, name := everyMethod(t, r, 1)
+	require.Less(t, slowest, prompt, name)
+
+	require.NoError(t, os.Mkdir(filepath.Dir(path), 0o700))
+	require.NoError(t, os.WriteFile(path, make([]byte, 1<<20), 0o600))
+	r.eventually("healed by itself", func() bool { return !r.warns("storage-missing") && r.segment(0).Durable })
+}
+
+func TestAFileThatIsNoWhiteboardIsSaid(t *testing.T) {
+	r := start(t, func(o *shell.Options) {
+		o.Storage = nil
+		require.NoError(t, os.Truncate(o.Config.WhiteboardPath, 0))
+	})
+	r.eventually("said to be too small", func() bool { return r.warns("storage-errors") })
+	require.Contains(t, r.log.String(), "the whiteboard holds 0 segments")
+}
+
+func TestWithoutAWhiteboardTheBrokerServesAndSaysSo(t *testing.T) {
+	r := start(t, func(o *shell.Options) { o.Storage, o.Config.WhiteboardPath, o.Config.LockspacePath = nil, "", "" })
+	require.True(t, r.warns("storage-missing"))
+	require.Equal(t, "whiteboard_path is not set", r.view().Storage)
+	require.Equal(t, "lockspace_path is not set", r.view().Lease.Detail)
+	slowest, name := everyMethod(t, r, 1)
+	require.Less(t, slowest, prompt, name)
+	require.NoError(t, r.stop())
+}
+
+func TestWriteErrorsNeverEndTheBroker_S4(t *testing.T) {
+	r := start(t, nil)
+	r.hold()
+	r.storage.fail(&os.PathError{Op: "write", Path: "whiteboard", Err: syscall.EIO})
+	r.put(3, record(t, 3, 1))
+	r.eventually("reported", func() bool { return r.warns("storage-errors") })
+	r.put(3, record(t, 3, 2))
+	r.storage.fail(nil)
+	r.eventually("written", func() bool { return r.segment(3).Durable && !r.warns("storage-errors") })
+	require.Equal(t, record(t, 3, 2), r.onDisk(3))
+}
+
+func TestPoisonIsKeptFromPythonReaders_S12(t *testing.T) {
+	r := start(t, nil)
+	require.NoError(t, r.storage.Volume.Write(5, segmentOf([]byte{0xff, 0xfe})))
+	require.NoError(t, r.storage.Volume.Write(6, segmentOf(record(t, 6, 1))))
+	r.eventually("both are seen", func() bool { return len(r.view().Segments) == 2 })
+	stats, err := r.link.GetStats(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, map[int][]byte{6: record(t, 6, 1)}, stats, "one segment that is no text must not break the others' reader")
+	require.True(t, r.warns("segment-unreadable"))
+}
+
+func TestRepliesOfTheMethodsAreUpstreams(t *testing.T) {
+	r := start(t, nil)
+	ctx := t.Context()
+	l := r.link
+	refused := func(ok bool, err error) {
+		t.Helper()
+		require.NoError(t, err)
+		require.False(t, ok)
+	}
+	accepted := func(ok bool, err error) {
+		t.Helper()
+		require.NoError(t, err)
+		require.True(t, ok, r.log.String())
+	}
+	refused(l.PutStats(ctx, 4, record(t, 4, 1)))
+	refused(l.PutStats(ctx, 3, []byte("no sector")))
+	refused(l.ReleaseHostID(ctx))
+	alive, err := l.IsHostAlive(ctx)
+	require.NoError(t, err)
+	require.Empty(t, alive)
+	accepted(l.PushHostsState(ctx, []int{3, 7}))
+	alive, err = l.IsHostAlive(ctx)
+	require.NoError(t, err)
+	require.Equal(t, []int{3, 7}, alive)
+	refused(l.ResetLockspace(ctx))
+
+	_, ok, err := l.StartMonitor(ctx, "network", nil)
+	refused(ok, err)
+	_, ok, err = l.StartMonitor(ctx, "engine-health", nil)
+	refused(ok, err)
+	_, ok, err = l.StatusMonitor(ctx, "engine-health")
+	refused(ok, err)
+	id, ok, err := l.StartMonitor(ctx, "engine-health", map[string]any{"vm_uuid": "1", "address": "0", "use_ssl": nil})
+	accepted(ok, err)
+	require.Equal(t, "engine-health", id)
+	r.eventually("engine-health knows", func() bool {
+		text, _, _ := l.StatusMonitor(ctx, id)
+		return text == `{"vm": "down", "health": "bad", "detail": "unknown", "reason": "vm not running on this host"}`
+	})
+	accepted(l.StopMonitor(ctx, id))
+	refused(l.StopMonitor(ctx, id))
+
+	result, _, err := l.Notify(ctx, "state_transition", "ReinitializeFSM-EngineDown", map[string]any{"hostname": "h"})
+	require.NoError(t, err)
+	require.Equal(t, "sent", result)
+	result, _, err = l.Notify(ctx, "weather", "sun", nil)
+	require.NoError(t, err)
+	require.Equal(t, "ignored", result)
+	r.eventually("the notice is in the log", func() bool { return strings.Contains(r.log.String(), `"msg":"notification"`) })
+}
+
+func TestTheLeaseThroughRPC_S2(t *testing.T) {
+	r := start(t, nil)
+	ctx := t.Context()
+	r.sanlock.set(func(f *fakeSanlock) { f.err = fmt.Errorf("connect: %w", syscall.ECONNREFUSED) })
+	held, err := r.link.LockHostID(ctx, 3)
+	require.NoError(t, err)
+	require.False(t, held)
+	held, err = r.link.LockHostID(ctx, 4)
+	require.NoError(t, err)
+	require.False(t, held, "another host's id")
+	r.eventually("said that sanlock is away", func() bool { return r.warns("lease-unconfirmed") })
+
+	r.sanlock.set(func(f *fakeSanlock) { f.err = nil })
+	r.hold()
+	require.Contains(t, r.log.String(), `"msg":"lease","state":"held"`)
+	ok, err := r.link.ResetLockspace(ctx)
+	require.NoError(t, err)
+	require.False(t, ok, "held")
+
+	r.sanlock.set(func(f *fakeSanlock) { f.held = false })
+	r.eventually("lost", func() bool { return strings.Contains(r.log.String(), `"state":"lost"`) })
+	r.eventually("and joined again", func() bool { return r.view().Lease.State == brokerlink.LeaseHeld })
+
+	r.sanlock.set(func(f *fakeSanlock) {
+		f.used = &lease.State{Type: lease.StateResource, Data32: 77, Resource: &lease.Resource{Lockspace: r.cfg.LockspaceName, Name: "engine"}}
+	})
+	ok, err = r.link.ReleaseHostID(ctx)
+	require.NoError(t, err)
+	require.True(t, ok)
+	r.eventually("kept for the engine", func() bool {
+		l := r.view().Lease
+		return l.State == brokerlink.LeaseHeld && strings.Contains(l.Detail, "process 77 holds engine")
+	})
+	r.sanlock.set(func(f *fakeSanlock) { f.used = nil })
+	ok, err = r.link.ReleaseHostID(ctx)
+	require.NoError(t, err)
+	require.True(t, ok)
+	r.eventually("released", func() bool { return r.view().Lease.State == brokerlink.LeaseNone })
+}
+
+func TestResetAnswersSoonAndGoesOn(t *testing.T) {
+	r := start(t, nil)
+	r.eventually("the whiteboard was read", func() bool { return r.view().ReadAge >= 0 })
+	r.eventually("sanlock was asked", func() bool { return r.view().Lease.Age >= 0 })
+	r.sanlock.slow.close()
+	began := time.Now()
+	ok, err := r.link.ResetLockspace(t.Context())
+	require.NoError(t, err)
+	require.False(t, ok, "not done yet")
+	require.Less(t, time.Since(began), prompt)
+	r.sanlock.slow.open()
+	r.eventually("done", func() bool { return strings.Contains(r.view().Lease.Detail, "empty lockspace was written") })
+	ok, err = r.link.ResetLockspace(t.Context())
+	require.NoError(t, err)
+	require.True(t, ok)
+	r.sanlock.set(func(f *fakeSanlock) { require.Equal(t, 2, f.writes) })
+}
+
+func TestStopWritesAndReleases_S5_S19(t *testing.T) {
+	var told []string
+	r := start(t, func(o *shell.Options) {
+		o.Notify = func(state string) error { told = append(told, state); return nil }
+	})
+	r.hold()
+	r.storage.writes.close()
+	r.put(3, record(t, 3, 1))
+	r.put(3, record(t, 3, 2))
+	r.put(0, global(true))
+	r.cancel()
+	time.AfterFunc(100*time.Millisecond, r.storage.writes.open)
+	require.NoError(t, r.stop())
+	require.Equal(t, record(t, 3, 2), r.onDisk(3))
+	require.Equal(t, global(true), r.onDisk(0))
+	r.sanlock.set(func(f *fakeSanlock) { require.False(t, f.held, "the lease must be given back") })
+	_, err := os.Lstat(r.cfg.BrokerSocket)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.Equal(t, []string{"READY=1", "STOPPING=1"}, told)
+}
+
+func TestStopDoesNotWaitForAStuckLane_S5(t *testing.T) {
+	r := start(t, nil)
+	r.hold()
+	r.storage.writes.close()
+	r.storage.reads.close()
+	r.put(3, record(t, 3, 1))
+	began := time.Now()
+	err := r.stop()
+	require.ErrorIs(t, err, shell.ErrGaveUp)
+	require.ErrorContains(t, err, "ha-writer has been in a write of segment 3")
+	require.Less(t, time.Since(began), r.cfg.Timing.ShutdownGrace+prompt)
+	r.sanlock.set(func(f *fakeSanlock) { require.False(t, f.held, "released nevertheless") })
+}
+
+func TestASuccessorTakesTheSocketFromAStuckBroker(t *testing.T) {
+	first := start(t, nil)
+	first.put(3, record(t, 3, 1))
+	info, err := os.Lstat(first.cfg.BrokerSocket)
+	require.NoError(t, err)
+	require.Equal(t, os.ModeSocket|first.cfg.SocketMode, info.Mode())
+
+	second := start(t, func(o *shell.Options) { o.Config.BrokerSocket = first.cfg.BrokerSocket })
+	require.Empty(t, second.view().Segments, "the path leads to the new broker")
+	require.NoError(t, first.stop())
+	require.Empty(t, second.view().Segments, "and the end of the old one does not take it away")
+	entries, err := os.ReadDir(filepath.Dir(first.cfg.BrokerSocket))
+	require.NoError(t, err)
+	require.Len(t, entries, 1, "no temporary names are left")
+}
+
+func TestManyClientsAtOnce(t *testing.T) {
+	r := start(t, nil)
+	r.hold()
+	r.storage.writes.close()
+	r.put(0, global(true))
+	const clients = 60
+	errs := make(chan error, clients)
+	for range clients {
+		go func() {
+			_, err := r.link.GetStats(context.Background())
+			errs <- err
+		}()
+	}
+	for range clients {
+		require.NoError(t, <-errs)
+	}
+}
+
+func TestTheBrokerRefusesToBegin(t *testing.T) {
+	options := func() shell.Options {
+		return shell.Options{Config: testConfig(t, ""), VM: vm.None(), Log: testLogger()}
+	}
+	o := options()
+	o.Config.HostID = 0
+	require.ErrorContains(t, shell.Run(t.Context(), o), "host id 0")
+	require.ErrorContains(t, o.Check(), "host id 0")
+	o = options()
+	o.Config.VMHealthURL = "nonsense"
+	require.ErrorContains(t, shell.Run(t.Context(), o), "vm_health_url")
+	require.ErrorContains(t, o.Check(), "vm_health_url")
+	o = options()
+	o.Log = nil
+	require.Error(t, shell.Run(t.Context(), o))
+	o = options()
+	require.NoError(t, os.WriteFile(filepath.Join(o.Config.RunDir, "file"), nil, 0o600))
+	o.Config.BrokerSocket = filepath.Join(o.Config.RunDir, "file", "socket")
+	require.ErrorContains(t, shell.Run(t.Context(), o), "broker_socket")
+	o = options()
+	o.Config.BrokerSocket = o.Config.RunDir + "/" + strings.Repeat("x", 200)
+	require.Error(t, shell.Run(t.Context(), o))
+	_, err := net.Dial("unix", o.Config.BrokerSocket)
+	require.Error(t, err)
+}
+
+func TestTheEnginesStateIsWatched(t *testing.T) {
+	driver := &failingDriver{}
+	r := start(t, func(o *shell.Options) { o.VM = driver })
+	_, _, err := r.link.StartMonitor(t.Context(), "engine-health", map[string]any{"vm_uuid": "1"})
+	require.NoError(t, err)
+	r.eventually("unknown, in the agent's eyes", func() bool {
+		text, _, _ := r.link.StatusMonitor(t.Context(), "engine-health")
+		return strings.Contains(text, `"vm": "unknown"`)
+	})
+	r.eventually("and in the operator's", func() bool { return r.warns("engine-unknown") })
+}
+
+type failingDriver struct{}
+
+func (failingDriver) Start(context.Context) error      { return nil }
+func (failingDriver) Stop(context.Context, bool) error { return nil }
+func (failingDriver) Status(context.Context) (vm.Status, error) {
+	return vm.Status{}, errors.New("no answer from the driver")
+}
+
+func TestLogLinesHaveWhatTheirReadersNeed(t *testing.T) {
+	r := start(t, nil)
+	r.hold()
+	r.storage.writes.close()
+	r.put(3, record(t, 3, 1))
+	r.eventually("stalled", func() bool { return strings.Contains(r.log.String(), "lane stalled") })
+	found := map[string]map[string]any{}
+	for line := range bytes.Lines([]byte(r.log.String())) {
+		var members map[string]any
+		require.NoError(t, json.Unmarshal(line, &members))
+		found[members["msg"].(string)] = members
+	}
+	require.Equal(t, r.cfg.BrokerSocket, found["serving"]["socket"])
+	require.Equal(t, "ha-writer", found["lane stalled"]["lane"])
+	require.Equal(t, "write", found["lane stalled"]["op"])
+	require.EqualValues(t, 3, found["lane stalled"]["segment"])
+	require.GreaterOrEqual(t, found["lane stalled"]["blocked_s"], 0.3)
+	require.Equal(t, "held", found["lease"]["state"])
+	require.NotEmpty(t, found["lease"]["detail"])
+	require.Equal(t, "storage-stalled", found["warning raised"]["code"])
+}
