@@ -2,7 +2,6 @@ package run
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"github.com/holdfast-ha/holdfast/faults/media"
 	"github.com/holdfast-ha/holdfast/faults/path"
 	"github.com/holdfast-ha/holdfast/faults/wire"
-	"github.com/holdfast-ha/holdfast/harness/attendant"
 	"github.com/holdfast-ha/holdfast/harness/scenario"
 	"github.com/holdfast-ha/holdfast/harness/tier/container"
 )
@@ -76,19 +74,15 @@ func fromHere(c *container.Cluster) wire.Prober {
 	return wire.NFS{Addr: addr, Timeout: silence}
 }
 
-// fromHost asks the storage server from a host's network namespace, and translates the attendant's kinds of failure.
+// fromHost asks the storage server from a host's network namespace.
 type fromHost struct{ host *container.Host }
 
 // Probe implements wire.Prober.
 func (p fromHost) Probe(ctx context.Context) (time.Duration, error) {
+	began := time.Now()
 	answer, err := p.host.Answers(ctx, silence)
-	switch {
-	case err == nil:
+	if err == nil {
 		return answer.Took(), nil
-	case attendant.IsKind(err, attendant.KindTimeout):
-		return 0, errors.Join(wire.ErrSilent, err)
-	case attendant.IsKind(err, attendant.KindRefused):
-		return 0, errors.Join(wire.ErrRefused, err)
 	}
-	return 0, err
+	return time.Since(began).Round(time.Millisecond), err
 }

@@ -26,6 +26,7 @@ func (r *runner) judge(end float64) {
 			r.verdict.RPC[host][method] = verdict.SplitCalls(list, faults)
 		}
 	}
+	r.verdict.Machine = r.machine(end, faults)
 	ticks := r.ticks(end)
 	r.verdict.Agent = map[string]verdict.AgentTicks{}
 	r.verdict.Lanes = map[string][]verdict.Lane{}
@@ -59,7 +60,8 @@ func (r *runner) judgeOne(w watched, end float64, faults []verdict.Span, ticks m
 		return verdict.JudgeNeverStart(r.hostsOf(s.On), r.engineLines(end), w.from)
 	case *scenario.AlwaysRPC:
 		bound := verdict.LatencyBound{P99MS: ms(s.P99.Seconds()), MaxMS: ms(s.Max.Seconds())}
-		return verdict.JudgeRPC(bound, r.hostsOf(s.Host), r.verdict.RPC, len(faults) > 0)
+		figures := verdict.Latencies{RPC: r.verdict.RPC, Machine: r.verdict.Machine, WithFaults: len(faults) > 0}
+		return figures.Judge(bound, r.hostsOf(s.Host))
 	case *scenario.AlwaysAgent:
 		return verdict.JudgeGap(s.Gap.Seconds(), r.hostsOf(s.Host), ticks, span)
 	case *scenario.AlwaysGrowth:
@@ -90,6 +92,23 @@ func (r *runner) calls(end float64) map[string]map[string][]verdict.Call {
 		}
 		w.mu.Unlock()
 		all[host] = methods
+	}
+	return all
+}
+
+// machine sums up how late the machine was with each host's probe: what it did to the probe it did to the daemons as well.
+func (r *runner) machine(end float64, faults []verdict.Span) map[string]verdict.Lateness {
+	all := map[string]verdict.Lateness{}
+	for host, w := range r.seen.watches {
+		w.mu.Lock()
+		var looks []verdict.Late
+		for _, l := range w.late {
+			if l.T >= r.ready && l.T <= end {
+				looks = append(looks, l)
+			}
+		}
+		w.mu.Unlock()
+		all[host] = verdict.SummariseLate(looks, faults)
 	}
 	return all
 }

@@ -121,6 +121,8 @@ func (o *observer) probeLine(host string, w *watch, raw []byte) {
 	case line.InFlight != nil:
 		t := o.at(line.InFlight.Mono)
 		w.inflight[line.InFlight.Method] = inflightCall{t: t, began: t - line.InFlight.AgeMS/1000}
+	case line.Self != nil:
+		w.late = append(w.late, verdict.Late{T: o.at(line.Self.Mono), MS: line.Self.LateMS})
 	case line.Threads != nil:
 		o.threads(w, line.Threads)
 	case line.Lanes != nil && line.Lanes.Err == "":

@@ -32,6 +32,7 @@ type watch struct {
 	calls    map[string][]verdict.Call
 	inflight map[string]inflightCall
 	usage    map[string][]usage // by daemon: broker, agent
+	late     []verdict.Late     // how late the machine woke the probe up
 }
 
 func newWatch(hostID int) *watch {
