@@ -191,7 +191,7 @@ func touch(path string, off int64) error {
 		return &os.PathError{Op: "open", Path: path, Err: err}
 	}
 	f := newFile(nil, &bounce{}, "", "", fd, unix.O_RDONLY)
-	defer f.Release(context.Background())
+	defer func() { _ = f.close() }()
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return &os.PathError{Op: "stat", Path: path, Err: err}

@@ -138,11 +138,13 @@ func (f *file) truncate(size int64) error {
 }
 
 // Release closes the backing file. The kernel sends it after every other request of this file.
-func (f *file) Release(context.Context) syscall.Errno {
+func (f *file) Release(context.Context) syscall.Errno { return fs.ToErrno(f.close()) }
+
+func (f *file) close() error {
 	if f.direct >= 0 {
 		_ = unix.Close(f.direct)
 	}
-	return fs.ToErrno(unix.Close(f.plain))
+	return unix.Close(f.plain)
 }
 
 // retry repeats a system call that a signal interrupted, and never returns a negative count.

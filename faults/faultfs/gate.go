@@ -115,7 +115,7 @@ func (g *Gate) Uptime() time.Duration { return time.Since(g.start) }
 // interrupt: a process that gets a signal while its medium hangs stays blocked, and Go's runtime sends signals to itself.
 func (g *Gate) Pass(q Request) {
 	if len(*g.rules.Load()) > 0 {
-		_, _ = g.wait(context.Background(), q, false)
+		g.wait(nil, q, false)
 	}
 	g.passed.Add(1)
 }
@@ -123,18 +123,23 @@ func (g *Gate) Pass(q Request) {
 // Test sends a probe through the gate: it meets every rule that selects it whatever First and Probability say, and gives up
 // when the context ends. It returns the ids of the rules that held it, and the context's error if it gave up.
 func (g *Gate) Test(ctx context.Context, q Request) (heldBy []string, err error) {
-	return g.wait(ctx, q, true)
+	heldBy, gaveUp := g.wait(ctx.Done(), q, true)
+	if gaveUp {
+		return heldBy, ctx.Err()
+	}
+	return heldBy, nil
 }
 
 // wait lets the request meet each rule that selects it, one after the other, until there is none that it has not met. The
-// rules are read anew after each wait, so that a request released by one rule meets the rules added meanwhile.
-func (g *Gate) wait(ctx context.Context, q Request, probe bool) (heldBy []string, err error) {
+// rules are read anew after each wait, so that a request released by one rule meets the rules added meanwhile. It returns early
+// when giveUp is closed; nil never is.
+func (g *Gate) wait(giveUp <-chan struct{}, q Request, probe bool) (heldBy []string, gaveUp bool) {
 	var met []*liveRule
 	for {
 		rules := *g.rules.Load()
 		i := slices.IndexFunc(rules, func(l *liveRule) bool { return l.selects(q) && !slices.Contains(met, l) })
 		if i < 0 {
-			return heldBy, nil
+			return heldBy, false
 		}
 		l := rules[i]
 		met = append(met, l)
@@ -142,8 +147,8 @@ func (g *Gate) wait(ctx context.Context, q Request, probe bool) (heldBy []string
 			continue
 		}
 		heldBy = append(heldBy, l.ID)
-		if err := l.hold(ctx, &q, probe); err != nil {
-			return heldBy, err
+		if !l.hold(giveUp, &q, probe) {
+			return heldBy, true
 		}
 	}
 }

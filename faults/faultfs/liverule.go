@@ -1,7 +1,6 @@
 package faultfs
 
 import (
-	"context"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -46,8 +45,8 @@ func (l *liveRule) take(probe bool) bool {
 	return true
 }
 
-// hold makes one request wait: until the rule is cleared, its delay is over, or the context ends.
-func (l *liveRule) hold(ctx context.Context, q *Request, probe bool) error {
+// hold makes one request wait until the rule is cleared or its delay is over. It returns false when giveUp was closed before.
+func (l *liveRule) hold(giveUp <-chan struct{}, q *Request, probe bool) bool {
 	start := time.Now()
 	if !probe {
 		l.mu.Lock()
@@ -63,11 +62,11 @@ func (l *liveRule) hold(ctx context.Context, q *Request, probe bool) error {
 	}
 	select {
 	case <-over:
-		return nil
+		return true
 	case <-l.cleared:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+		return true
+	case <-giveUp:
+		return false
 	}
 }
 

@@ -135,7 +135,7 @@ func (n *node) Setattr(ctx context.Context, handle fs.FileHandle, in *fuse.SetAt
 		return n.LoopbackNode.Setattr(ctx, handle, in, out)
 	}
 	f, open := handle.(*file)
-	name := ""
+	var name string
 	if open {
 		name = f.name
 	} else {

@@ -32,7 +32,7 @@ func TestRuleValidate(t *testing.T) {
 		{Rule{Kind: Latency, DelayMS: math.NaN()}, "delay_ms is NaN"},
 		{Rule{Kind: Latency, DelayMS: math.Inf(1)}, "delay_ms is +Inf"},
 		{Rule{Kind: Latency, DelayMS: float64(MaxDelay.Milliseconds()) + 1}, "at most 600000"},
-		{Rule{Kind: Hang, Ops: []Op{"wriet"}}, `unknown operation "wriet"`},
+		{Rule{Kind: Hang, Ops: []Op{"scribble"}}, `unknown operation "scribble"`},
 		{Rule{Kind: Hang, File: "/export/whiteboard.img"}, "want a base name"},
 		{Rule{Kind: Hang, File: ".."}, "want a base name"},
 		{Rule{Kind: Hang, Via: "/export/host2"}, "want the base name of a mount point"},

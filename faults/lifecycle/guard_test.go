@@ -156,8 +156,11 @@ func TestStepsDoNotOverlap(t *testing.T) {
 	g := lifecycle.Guard(f)
 	require.NoError(t, g.Setup(t.Context()))
 	require.NoError(t, g.Inject(t.Context()))
-	proved := make(chan error, 1)
-	go func() { proved <- g.Prove(context.Background()) }()
+	proved := make(chan struct{})
+	go func() {
+		defer close(proved)
+		_ = g.Prove(context.Background()) // refused if Heal comes first
+	}()
 	require.Eventually(t, func() bool {
 		return errors.Is(g.Heal(t.Context()), lifecycle.ErrOrder) || g.State() == lifecycle.Healed
 	}, time.Second, time.Millisecond)

@@ -35,12 +35,12 @@ add rule inet %[1]s in %[4]s saddr %[5]s tcp sport %[6]d counter name "%[3]s" dr
 }
 
 // nft runs one transaction.
-func (f *Fault) nft(ctx context.Context, commands string) (string, error) {
-	out, err := f.o.Runner.Run(ctx, "nft", commands)
+func (f *Fault) nft(ctx context.Context, commands string) error {
+	_, err := f.o.Runner.Run(ctx, "nft", commands)
 	if err != nil {
-		return "", fmt.Errorf("nft in the network namespace of %s: %w (it needs the program nft and CAP_NET_ADMIN)", f.o.Host, err)
+		return fmt.Errorf("nft in the network namespace of %s: %w (it needs the program nft and CAP_NET_ADMIN)", f.o.Host, err)
 	}
-	return out, nil
+	return nil
 }
 
 // nftList is the part of `nft -j` that is read here.

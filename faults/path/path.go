@@ -81,8 +81,7 @@ func (f *Fault) Setup(ctx context.Context) error {
 
 // Inject adds the table, in one transaction.
 func (f *Fault) Inject(ctx context.Context) error {
-	_, err := f.nft(ctx, ruleset(f.table, f.o.Server))
-	return err
+	return f.nft(ctx, ruleset(f.table, f.o.Server))
 }
 
 // Prove wants an own request from the host's namespace unanswered until its deadline, and packets counted as dropped.
@@ -117,8 +116,7 @@ func (f *Fault) Dropped() (Dropped, bool) {
 // Heal removes the table. It succeeds when there is none.
 func (f *Fault) Heal(ctx context.Context) error {
 	// `add` makes the `delete` succeed where the table is gone already; both are one transaction.
-	_, err := f.nft(ctx, fmt.Sprintf("add table inet %[1]s; delete table inet %[1]s", f.table))
-	return err
+	return f.nft(ctx, fmt.Sprintf("add table inet %[1]s; delete table inet %[1]s", f.table))
 }
 
 // ProveGone wants the table gone and an own request from the host's namespace answered. Tries end with the context.

@@ -100,7 +100,7 @@ func fakeTarget(rounds int, status uint16) func(net.Conn) {
 			if err != nil {
 				return
 			}
-			ok := true
+			var ok bool
 			switch p.opcode {
 			case opLogin:
 				rounds--

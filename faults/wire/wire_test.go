@@ -71,7 +71,7 @@ func TestReasons(t *testing.T) {
 		require.ErrorIs(t, err, c.reason, c.name)
 		require.ErrorContains(t, err, c.text, c.name)
 		for _, other := range []error{ErrSilent, ErrRefused, ErrRejected, ErrMalformed} {
-			require.Equal(t, other == c.reason, errors.Is(err, other), "%s: %v", c.name, err)
+			require.Equal(t, errors.Is(c.reason, other), errors.Is(err, other), "%s: %v", c.name, err)
 		}
 	}
 }
