@@ -168,17 +168,16 @@ func (s *Server) run(ctx context.Context, a runArgs) (any, error) {
 	case <-ctx.Done():
 		timedOut = true
 		s.children.killGroup(ch)
-		select {
-		case <-ch.ended:
-		case <-time.After(time.Second): // blocked in the kernel: it ends when what it waits for does
-		}
 	}
-	// A descendant may hold the pipes open; what it writes after the program's own end is not waited for.
+	// A descendant may hold the pipes open; what it writes after the program's own end is not waited for. A program that was
+	// killed is not waited for at all: blocked in the kernel it ends when what it waits for does, and the reaper collects it.
 	drained := make(chan struct{})
 	go func() { readers.Wait(); close(drained) }()
-	select {
-	case <-drained:
-	case <-time.After(200 * time.Millisecond):
+	if !timedOut {
+		select {
+		case <-drained:
+		case <-time.After(200 * time.Millisecond):
+		}
 	}
 	for i := range readEnds {
 		readEnds[i].Close()

@@ -114,7 +114,10 @@ func (s *Storage) startTarget(ctx context.Context) error {
 	}
 	if s.Kind == ISCSI {
 		// tgtd answers on its control socket before it listens, so the first command is the test of readiness.
-		if err := s.await(ctx, Server, func(ctx context.Context) error { _, err := s.Run(ctx, "sh", "-ec", tgtSetup(s.cluster.Hosts)); return err }); err != nil {
+		if err := s.await(ctx, Server, func(ctx context.Context) error {
+			_, err := s.Run(ctx, "sh", "-ec", tgtSetup(s.cluster.Hosts))
+			return err
+		}); err != nil {
 			return err
 		}
 	}
