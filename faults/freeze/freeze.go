@@ -69,7 +69,12 @@ func (f *Fault) Setup(ctx context.Context) error {
 }
 
 // Inject pauses the container.
-func (f *Fault) Inject(ctx context.Context) error { return f.o.Server.Pause(ctx) }
+func (f *Fault) Inject(ctx context.Context) error {
+	if err := f.o.Server.Pause(ctx); err != nil {
+		return fmt.Errorf("%w (a server whose medium hangs cannot be frozen, since its threads wait in the kernel: heal the medium first)", err)
+	}
+	return nil
+}
 
 // Prove wants the container reported paused and an own request unanswered until its deadline. A refused connection is no proof:
 // a frozen server refuses nothing.

@@ -26,8 +26,11 @@ func NewFault(f scenario.Fault, c *container.Cluster) (lifecycle.Fault, error) {
 		return mediaFault(f, c)
 	case scenario.FreezeNFS, scenario.FreezeISCSI:
 		protocol := "nfs"
-		if f.Kind == scenario.FreezeISCSI {
+		if c.Kind.Block() {
 			protocol = "iscsi"
+		}
+		if want := "freeze " + protocol; want != string(f.Kind) {
+			return nil, fmt.Errorf("%s: this cluster's storage is %s; say %s", f.Kind, c.Kind, want)
 		}
 		return freeze.New(freeze.Options{Protocol: protocol, Server: c.Storage, Probe: fromHere(c)})
 	case scenario.DropPath:
