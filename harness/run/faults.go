@@ -51,7 +51,7 @@ func NewFault(f scenario.Fault, c *container.Cluster) (lifecycle.Fault, error) {
 
 func mediaFault(f scenario.Fault, c *container.Cluster) (lifecycle.Fault, error) {
 	o := media.Options{
-		FileSystem: &faultfs.Client{Socket: c.Storage.FaultSocket}, By: f.By,
+		FileSystem: &faultfs.Client{Socket: c.Storage.FaultSocket}, By: f.By, Host: f.Host,
 		// A hang counts as proven only when a request of the cluster's own is held, not just the fault's own probe.
 		AwaitOthers: true,
 	}

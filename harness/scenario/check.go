@@ -96,6 +96,8 @@ func (c *checking) inject(s *Inject) {
 		c.fail(s, fmt.Sprintf("there is no iSCSI target to freeze with storage=%s", storage), "", string(FreezeNFS))
 	case f.Segment != NoSegment && f.File != "whiteboard":
 		c.fail(s, "segment= without file=whiteboard: only the whiteboard has segments", "file=whiteboard", "")
+	case f.Host != "" && f.Segment > 0 && f.Op == "write" && f.Host != "host"+itoa(f.Segment):
+		c.fail(s, fmt.Sprintf("%s does not write segment %d, so the fault would hold nothing", f.Host, f.Segment), "its own segment, or 0", "")
 	case f.Segment > c.scenario.Cluster.Hosts:
 		c.fail(s, fmt.Sprintf("no host writes segment %d, so the fault would hold nothing", f.Segment),
 			fmt.Sprintf("0 (the cluster's own) or a host's number, 1 to %d", c.scenario.Cluster.Hosts), "")

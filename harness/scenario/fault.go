@@ -28,7 +28,7 @@ type Fault struct {
 	File string
 	// Segment selects requests that touch one 4096-byte segment of the whiteboard, 0 to 2000, or NoSegment.
 	Segment int
-	// Host is the host that a dropped path cuts off.
+	// Host is the host that a dropped path cuts off, or the one whose requests a fault of the medium is for; there "" is all.
 	Host string
 }
 
@@ -46,6 +46,9 @@ func (f Fault) Target() string {
 	}
 	if f.Segment != NoSegment {
 		target += " segment " + itoa(f.Segment)
+	}
+	if f.Host != "" {
+		target += " for " + f.Host
 	}
 	return target
 }

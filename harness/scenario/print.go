@@ -83,7 +83,7 @@ func (f Fault) String() string {
 			b.WriteString(" segment=" + itoa(f.Segment))
 		}
 	}
-	if f.Kind == DropPath {
+	if f.Host != "" {
 		b.WriteString(" for=" + f.Host)
 	}
 	return b.String()

@@ -182,7 +182,7 @@ func anyFault(t *rapid.T, host *rapid.Generator[string]) Fault {
 	if f.Kind == SlowMedia {
 		f.By = time.Duration(rapid.Int64Range(int64(shortest), int64(maxDelay)).Draw(t, "by"))
 	}
-	if f.Kind == DropPath {
+	if f.Kind == DropPath || (f.Kind == HangMedia || f.Kind == SlowMedia) && rapid.Bool().Draw(t, "one host") {
 		f.Host = host.Draw(t, "host")
 	}
 	return f

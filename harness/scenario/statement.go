@@ -166,7 +166,8 @@ func (c *cursor) fault() Fault {
 			"op":      func() { f.Op = c.choice(MediaOps()...) },
 			"file":    func() { f.File = c.choice(MediaFiles()...) },
 			"segment": func() { f.Segment = c.number("segment", 0, maxSegment) },
-		}, append(slices.Clone(required), "op", "file", "segment"), required...)
+			"for":     func() { f.Host = c.host() },
+		}, append(slices.Clone(required), "op", "file", "segment", "for"), required...)
 	}
 	switch c.choice("hang", "slow", "freeze", "drop") {
 	case "hang":
