@@ -96,11 +96,7 @@ func serve(ctx context.Context, options shell.Options, log io.Writer) int {
 	logger, lines := journal.New(log, cfg.Level())
 	options.Log = logger
 	grace := cfg.Timing.ShutdownGrace
-	// Whatever the orderly stop may hang in, the process ends: this touches neither storage nor the log.
-	stopTimer := context.AfterFunc(ctx, func() {
-		time.AfterFunc(grace+grace/4, func() { os.Exit(exitForced) })
-	})
-	defer stopTimer()
+	defer endForced(ctx, grace+grace/4)()
 	logger.Info("broker starts", "version", versionText(), "host_id", cfg.HostID, "whiteboard", cfg.WhiteboardPath,
 		"lockspace", cfg.LockspacePath, "vm_driver", cfg.VMDriver, "time_factor", cfg.TimeFactor)
 	code := outcome(logger, shell.Run(ctx, options))
@@ -108,6 +104,25 @@ func serve(ctx context.Context, options shell.Options, log io.Writer) int {
 	defer done()
 	_ = lines.Close(flush) // a log that cannot be written has nowhere to say so
 	return code
+}
+
+// endForced sees to it that the process ends within limit after ctx has ended, whatever the orderly stop hangs in. It
+// touches neither storage nor the log. The function returned calls it off.
+func endForced(ctx context.Context, limit time.Duration) (callOff func()) {
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(limit)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			os.Exit(exitForced)
+		case <-done:
+		}
+	})
+	return func() {
+		stop()
+		close(done)
+	}
 }
 
 func outcome(logger *slog.Logger, err error) int {
