@@ -127,3 +127,25 @@ func TestBestEngine(t *testing.T) {
 	require.Equal(t, BestEngine{HostID: 4}, bestEngine(1, 0, false, []Peer{down}))
 	require.Equal(t, BestEngine{Local: true, HostID: 1}, bestEngine(1, 0, false, nil))
 }
+
+// Whatever stands in a segment, reading it ends, and what the core makes of it can be published again (S13).
+func FuzzAnySegment(f *testing.F) {
+	on := whiteboard.EncodeGlobal(whiteboard.Global{Maintenance: true})
+	f.Add(0, on[:])
+	f.Add(2, peerSegment(f, 2, 100, 3400, upGood))
+	f.Add(3, peerSegment(f, 2, 100, 3400, upGood))
+	f.Add(1, []byte("1|1|x|1|y|{}|h"))
+	f.Add(2000, []byte{0xff, 0xfe})
+	f.Fuzz(func(t *testing.T, id int, data []byte) {
+		c, err := New(testSettings())
+		require.NoError(t, err)
+		for n := range 9 {
+			c.Step(at10ths(100*n), tickAt(at10ths(100*n)))
+			c.Step(at10ths(100*n), ViewAnswer{Sent: at10ths(100 * n), View: View{Segments: []Segment{{HostID: id, Data: data}, {HostID: 4, Data: data}}}})
+			for _, p := range only[Publish](c.Step(at10ths(100*n+60), tickAt(at10ths(100*n+60)))) {
+				_, err := whiteboard.Decode(1, p.Segment[:])
+				require.NoError(t, err)
+			}
+		}
+	})
+}

@@ -165,7 +165,8 @@ func (c *Core) decide(now clock.Mono, tick Tick) []Effect {
 			break
 		}
 	}
-	reasons := append([]string{reason}, c.known.troubles(c.set.HostID, now, c.set.Timing)...)
+	reasons := append([]string{reason}, c.unanswered()...)
+	reasons = append(reasons, c.known.troubles(c.set.HostID, now, c.set.Timing)...)
 	if c.engine.failure != "" {
 		reasons = append(reasons, fmt.Sprintf("last %s of the engine VM: %s", c.engine.order, c.engine.failure))
 	}
@@ -178,6 +179,23 @@ func (c *Core) decide(now clock.Mono, tick Tick) []Effect {
 		Lease: c.known.cluster.Lease.State, PutTook: c.known.putTook,
 		Engine: c.known.localEngine(now, c.set.Timing.ResultMaxAge), Reason: strings.Join(reasons, "; "),
 	})
+}
+
+// unanswered says which calls of this turn have not come to an end yet.
+func (c *Core) unanswered() []string {
+	var missing []string
+	for _, call := range []struct {
+		answered bool
+		name     string
+	}{{c.turn.view, "get_view"}, {c.turn.health, string(EngineHealth)}, {c.turn.domain, string(StorageDomain)}} {
+		if !call.answered {
+			missing = append(missing, call.name)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("the broker has not answered within %s: %s", c.patience(), strings.Join(missing, ", "))}
 }
 
 // apply carries a decision out within the core.

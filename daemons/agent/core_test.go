@@ -77,6 +77,7 @@ func TestTurnsGoOnWithoutAnyAnswer_S17(t *testing.T) {
 		if len(only[Report](effects)) > 0 {
 			turns = append(turns, n)
 			require.Len(t, only[Publish](effects), 1, "each turn publishes")
+			require.Contains(t, only[Report](effects)[0].Reason, "the broker has not answered within 5s: get_view, engine-health, storage-domain")
 		}
 		if len(only[Collect](effects)) > 0 {
 			collects = append(collects, n)
