@@ -34,7 +34,7 @@ func (s *shell) release(life context.Context) agent.Event {
 	return agent.Released{Accepted: accepted, Failure: failure(err)}
 }
 
-// askMonitor returns the question for a submonitor's result. There is no session with the broker: one that was
+// askMonitor returns the question for a submonitor's result. The broker keeps nothing for its callers: one that was
 // restarted does not know the submonitor and says so with nil; it is then started again. So is one that the agent
 // never started.
 func (s *shell) askMonitor(monitor agent.Monitor, options map[string]any) func(context.Context) agent.Event {
