@@ -74,7 +74,9 @@ func (c *Cluster) Serve(ctx context.Context) error {
 	if err != nil {
 		err = server.Close() // a command is still under way; its own deadline ends it
 	}
-	<-ended
+	if served := <-ended; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
 	return err
 }
 
