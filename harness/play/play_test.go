@@ -53,7 +53,7 @@ func TestCommandsReachTheOwnerAndDownEndsIt(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, proofs)
 
-	require.NoError(t, client.Down(ctx))
+	require.NoError(t, client.Down(t.Context()))
 	require.NoError(t, <-ended)
 }
 
