@@ -158,7 +158,7 @@ func (c *Core) endIfDone(now clock.Mono, out *outcome) {
 	}
 	released := c.lease.op != LeaseLeave && (c.lease.state == None || c.lease.state == Lost || c.lease.kept)
 	drainOver := written || now >= c.stop.drainUntil
-	if !(drainOver && released) && now < c.stop.until {
+	if (!drainOver || !released) && now < c.stop.until {
 		return
 	}
 	c.stop.done = true

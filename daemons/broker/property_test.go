@@ -138,10 +138,12 @@ func (w *world) heal() {
 			w.finishRead(nil)
 		case w.leasing != 0:
 			w.finishLease(nil)
-			if w.sanlock == SeenAdding {
+			switch w.sanlock {
+			case SeenAdding:
 				w.sanlock = SeenHeld
-			} else if w.sanlock == SeenRemoving {
+			case SeenRemoving:
 				w.sanlock = SeenAbsent
+			case SeenAbsent, SeenHeld, SeenOther:
 			}
 		}
 		w.pass(100 * time.Millisecond)

@@ -273,7 +273,7 @@ func (r *rig) eventually(what string, condition func() bool) {
 
 func (r *rig) view() brokerlink.View {
 	r.t.Helper()
-	view, err := r.link.GetView(context.Background())
+	view, err := r.link.GetView(r.t.Context())
 	require.NoError(r.t, err)
 	return view
 }
@@ -349,8 +349,8 @@ func record(t testing.TB, hostID int, timestamp int64) []byte {
 	return s[:]
 }
 
-func global(maintenance bool) []byte {
-	s := whiteboard.EncodeGlobal(whiteboard.Global{Maintenance: maintenance})
+func maintenanceOn() []byte {
+	s := whiteboard.EncodeGlobal(whiteboard.Global{Maintenance: true})
 	return s[:]
 }
 

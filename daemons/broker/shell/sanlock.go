@@ -34,10 +34,17 @@ type leaseLane struct {
 	ioTimeout time.Duration
 	timeout   time.Duration // of one command
 	observed  broker.LeaseObserved
+
+	// within bounds one command. It does not end with the broker's own context, because a release must get through
+	// while the broker ends.
+	within func(limit time.Duration) (context.Context, context.CancelFunc)
 }
 
-func newLeaseLane(sanlock Sanlock, lockspace lease.Lockspace, ioTimeout, timeout time.Duration, in *inbox) *leaseLane {
+func newLeaseLane(ctx context.Context, sanlock Sanlock, lockspace lease.Lockspace, ioTimeout, timeout time.Duration, in *inbox) *leaseLane {
 	l := &leaseLane{sanlock: sanlock, lockspace: lockspace, ioTimeout: ioTimeout, timeout: timeout}
+	l.within = func(limit time.Duration) (context.Context, context.CancelFunc) {
+		return context.WithTimeout(context.WithoutCancel(ctx), limit)
+	}
 	l.Lane = lane.New(broker.LeaseLane, func(d lane.Done) {
 		observed := l.observed
 		observed.Err, observed.Started, observed.Ended = d.Err, d.Started, d.Ended
@@ -54,7 +61,7 @@ func (l *leaseLane) run(op broker.LeaseOp) bool {
 		if op == broker.LeaseReset {
 			limit = resetTimeout
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		ctx, cancel := l.within(limit)
 		defer cancel()
 		err := l.do(ctx, op)
 		if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) {

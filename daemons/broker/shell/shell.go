@@ -63,11 +63,11 @@ type shell struct {
 // Run serves until ctx ends, then ends in order within shutdown_grace. The error is nil, or matches ErrGaveUp, or says
 // why the broker could not begin.
 func Run(ctx context.Context, options Options) error {
-	s, err := assemble(options)
+	s, err := assemble(ctx, options)
 	if err != nil {
 		return err
 	}
-	defer s.dismantle()
+	defer s.dismantle(ctx)
 	sock, err := listen(ctx, options.Config.BrokerSocket, options.Config.SocketMode)
 	if err != nil {
 		return err
@@ -82,11 +82,11 @@ func Run(ctx context.Context, options Options) error {
 		options.Serving(options.Config.BrokerSocket)
 	}
 	loopErr := s.loop(ctx, served)
-	return errors.Join(loopErr, s.hangUp(sock))
+	return errors.Join(loopErr, s.hangUp(ctx, sock))
 }
 
 // assemble makes everything but the socket.
-func assemble(options Options) (*shell, error) {
+func assemble(ctx context.Context, options Options) (*shell, error) {
 	if options.Log == nil || options.VM == nil {
 		return nil, errors.New("broker: options Log and VM are required")
 	}
@@ -108,8 +108,8 @@ func assemble(options Options) (*shell, error) {
 	}
 	s.storage = newStorageLanes(s.Storage, cfg.HostID, s.inbox)
 	lockspace := lease.Lockspace{Name: cfg.LockspaceName, HostID: uint64(cfg.HostID), Path: cfg.LockspacePath}
-	s.lease = newLeaseLane(s.Sanlock, lockspace, cfg.IOTimeout, cfg.Timing.LeaseTimeout, s.inbox)
-	s.server = s.newServer()
+	s.lease = newLeaseLane(ctx, s.Sanlock, lockspace, cfg.IOTimeout, cfg.Timing.LeaseTimeout, s.inbox)
+	s.server = s.newServer() //nolint:contextcheck // the server has a context of its own, which Shutdown ends
 	s.notices.start()
 	return s, nil
 }
@@ -232,8 +232,8 @@ func (s *shell) tellManager(state string) {
 }
 
 // hangUp ends the server and takes the socket's name away.
-func (s *shell) hangUp(sock *socket) error {
-	ctx, cancel := context.WithTimeout(context.Background(), s.Config.Timing.ShutdownGrace/10)
+func (s *shell) hangUp(ctx context.Context, sock *socket) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Config.Timing.ShutdownGrace/10)
 	defer cancel()
 	removeErr := sock.remove()
 	if err := s.server.Shutdown(ctx); err != nil {
@@ -246,8 +246,8 @@ func (s *shell) hangUp(sock *socket) error {
 }
 
 // dismantle ends what assemble began. A lane that is stuck is abandoned: it is the only goroutine that may be.
-func (s *shell) dismantle() {
-	ctx, cancel := context.WithTimeout(context.Background(), s.Config.Timing.ShutdownGrace/10)
+func (s *shell) dismantle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Config.Timing.ShutdownGrace/10)
 	defer cancel()
 	if err := s.monitors.Close(ctx); err != nil {
 		s.Log.Warn("submonitors abandoned", "error", err.Error())

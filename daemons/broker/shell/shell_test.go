@@ -75,7 +75,7 @@ func everyMethod(t *testing.T, r *rig, stamp int64) (slowest time.Duration, name
 		call func() error
 	}{
 		{"put_stats own", func() error { _, err := l.PutStats(ctx, 3, record(t, 3, stamp)); return err }},
-		{"put_stats global", func() error { _, err := l.PutStats(ctx, 0, global(true)); return err }},
+		{"put_stats global", func() error { _, err := l.PutStats(ctx, 0, maintenanceOn()); return err }},
 		{"get_stats", func() error { _, err := l.GetStats(ctx); return err }},
 		{"push_hosts_state", func() error { _, err := l.PushHostsState(ctx, []int{3, 7}); return err }},
 		{"is_host_alive", func() error { _, err := l.IsHostAlive(ctx); return err }},
@@ -129,13 +129,13 @@ func TestEveryMethodAnswersWhileTheWriterHangs_S1(t *testing.T) {
 	stats, err := r.link.GetStats(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, record(t, 3, 21), stats[3], "the newest of all records is in memory")
-	require.Equal(t, global(true), stats[0])
+	require.Equal(t, maintenanceOn(), stats[0])
 	require.True(t, whiteboard.Cleaned(r.onDisk(3)))
 
 	r.storage.writes.open()
 	r.eventually("both newest records are durable", func() bool { return r.segment(3).Durable && r.segment(0).Durable })
 	require.Equal(t, record(t, 3, 21), r.onDisk(3))
-	require.Equal(t, global(true), r.onDisk(0), "global maintenance must survive the agent's own records (S7)")
+	require.Equal(t, maintenanceOn(), r.onDisk(0), "global maintenance must survive the agent's own records (S7)")
 	r.eventually("the warning is gone", func() bool { return !r.warns("storage-stalled") })
 	for _, msg := range []string{"lane stalled", "warning raised", "lane recovered", "warning cleared"} {
 		require.Contains(t, r.log.String(), `"msg":"`+msg+`"`)
@@ -192,7 +192,7 @@ func TestMissingStorageIsSaidAndHeals(t *testing.T) {
 	r := start(t, func(o *shell.Options) { o.Storage, o.Config.WhiteboardPath = nil, path })
 	r.eventually("said to be missing", func() bool { return r.warns("storage-missing") })
 	require.Contains(t, r.view().Storage, path)
-	r.put(0, global(true))
+	r.put(0, maintenanceOn())
 	slowest, name := everyMethod(t, r, 1)
 	require.Less(t, slowest, prompt, name)
 
@@ -361,12 +361,12 @@ func TestStopWritesAndReleases_S5_S19(t *testing.T) {
 	r.storage.writes.close()
 	r.put(3, record(t, 3, 1))
 	r.put(3, record(t, 3, 2))
-	r.put(0, global(true))
+	r.put(0, maintenanceOn())
 	r.cancel()
 	time.AfterFunc(100*time.Millisecond, r.storage.writes.open)
 	require.NoError(t, r.stop())
 	require.Equal(t, record(t, 3, 2), r.onDisk(3))
-	require.Equal(t, global(true), r.onDisk(0))
+	require.Equal(t, maintenanceOn(), r.onDisk(0))
 	r.sanlock.set(func(f *fakeSanlock) { require.False(t, f.held, "the lease must be given back") })
 	_, err := os.Lstat(r.cfg.BrokerSocket)
 	require.ErrorIs(t, err, os.ErrNotExist)
@@ -407,7 +407,7 @@ func TestManyClientsAtOnce(t *testing.T) {
 	r := start(t, nil)
 	r.hold()
 	r.storage.writes.close()
-	r.put(0, global(true))
+	r.put(0, maintenanceOn())
 	const clients = 60
 	errs := make(chan error, clients)
 	for range clients {
