@@ -1,0 +1,51 @@
+package broker
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/holdfast-ha/holdfast/daemons/clock"
+)
+
+// BenchmarkStepPut is the core's share of one put_stats, the write included, for clusters of several sizes.
+func BenchmarkStepPut(b *testing.B) {
+	for _, hosts := range []int{3, 250, 2000} {
+		b.Run(fmt.Sprintf("hosts=%d", hosts), func(b *testing.B) {
+			c, now := coreWithHosts(b, hosts)
+			data := on()
+			b.ReportAllocs()
+			for b.Loop() {
+				now = now.Add(time.Millisecond)
+				c.Step(now, Put{Token: 1, Segment: 0, Data: data})
+				c.Step(now, WriteDone{Segment: 0, Started: now, Ended: now})
+			}
+		})
+	}
+}
+
+// BenchmarkStepTick is what an idle broker does ten times a second.
+func BenchmarkStepTick(b *testing.B) {
+	c, now := coreWithHosts(b, 250)
+	b.ReportAllocs()
+	for b.Loop() {
+		now++
+		c.Step(now, Tick{})
+	}
+}
+
+func coreWithHosts(b *testing.B, hosts int) (Core, clock.Mono) {
+	b.Helper()
+	now := clock.Mono(time.Hour)
+	c, err := NewCore(testSettings(), now)
+	if err != nil {
+		b.Fatal(err)
+	}
+	c.Step(now, Tick{})
+	pass := Pass{Started: now, Ended: now}
+	for id := 1; id <= hosts; id++ {
+		pass.Segments = append(pass.Segments, Seen{Segment: id, Data: segment(record(b, id, 1))})
+	}
+	c.Step(now, ReadDone{Pass: pass})
+	return c, now
+}
