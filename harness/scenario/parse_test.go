@@ -147,20 +147,22 @@ func TestAllMistakesOfAFileAreReportedAtOnce(t *testing.T) {
 func TestCheckFindsWhatSingleLinesCannotShow(t *testing.T) {
 	const head = "cluster hosts=3 storage=nfs\n"
 	for text, want := range map[string]string{
-		head + "wait 1s\nexpect host4 fresh within=1s":          `f.txt:3: the cluster has no host4: expected host1 to host3`,
-		head + "saw host9 state=EngineUp":                       `f.txt:2: the cluster has no host9: expected host1 to host3`,
-		head + "drop path for=host4":                            `f.txt:2: the cluster has no host4: expected host1 to host3`,
-		head + "freeze iscsi":                                   `f.txt:2: there is no iSCSI target to freeze with storage=nfs; did you mean "freeze nfs"?`,
-		"cluster hosts=3 storage=iscsi\nfreeze nfs":             `f.txt:2: there is no NFS server to freeze with storage=iscsi; did you mean "freeze iscsi"?`,
-		head + "hang media segment=2":                           `f.txt:2: segment= without file=whiteboard: only the whiteboard has segments: expected file=whiteboard`,
-		head + "hang media file=whiteboard segment=7":           `f.txt:2: no host writes segment 7, so the fault would hold nothing: expected 0 (the cluster's own) or a host's number, 1 to 3`,
-		head + "heal":                                           `f.txt:2: nothing to heal: no fault is in effect here`,
-		head + "freeze nfs\nheal\nwait 1s\nheal freeze nfs":     `f.txt:5: "freeze nfs" is not in effect here: expected an earlier fault line that is not healed yet`,
-		head + "hang media op=read\nheal hang media op=write":   `f.txt:3: "hang media op=write" is not in effect here: expected one of the faults in effect; did you mean "hang media op=read"?`,
-		head + "freeze nfs\nfreeze nfs":                         "f.txt:3: the same fault is in effect since line 2: expected `heal freeze nfs` before it",
-		head + "always rpc all p99 < 1s max < 10ms":             `f.txt:2: p99 < 1s allows more than max < 10ms: expected p99 at most max`,
-		head + "expect host1 warns config late<1s within=1s":    `f.txt:2: late< without a fault before it: there is no stalled operation to count from`,
-		head + "freeze nfs\nheal freeze nfs\nfreeze nfs\nheal ": "",
+		head + "wait 1s\nexpect host4 fresh within=1s":                   `f.txt:3: the cluster has no host4: expected host1 to host3`,
+		head + "saw host9 state=EngineUp":                                `f.txt:2: the cluster has no host9: expected host1 to host3`,
+		head + "drop path for=host4":                                     `f.txt:2: the cluster has no host4: expected host1 to host3`,
+		head + "freeze iscsi":                                            `f.txt:2: there is no iSCSI target to freeze with storage=nfs; did you mean "freeze nfs"?`,
+		"cluster hosts=3 storage=iscsi\nfreeze nfs":                      `f.txt:2: there is no NFS server to freeze with storage=iscsi; did you mean "freeze iscsi"?`,
+		head + "hang media segment=2":                                    `f.txt:2: segment= without file=whiteboard: only the whiteboard has segments: expected file=whiteboard`,
+		head + "hang media file=whiteboard segment=7":                    `f.txt:2: no host writes segment 7, so the fault would hold nothing: expected 0 (the cluster's own) or a host's number, 1 to 3`,
+		head + "hang media op=write file=whiteboard segment=1 for=host2": `f.txt:2: host2 does not write segment 1, so the fault would hold nothing: expected its own segment, or 0`,
+		head + "hang media for=host4":                                    `f.txt:2: the cluster has no host4: expected host1 to host3`,
+		head + "heal":                                                    `f.txt:2: nothing to heal: no fault is in effect here`,
+		head + "freeze nfs\nheal\nwait 1s\nheal freeze nfs":              `f.txt:5: "freeze nfs" is not in effect here: expected an earlier fault line that is not healed yet`,
+		head + "hang media op=read\nheal hang media op=write":            `f.txt:3: "hang media op=write" is not in effect here: expected one of the faults in effect; did you mean "hang media op=read"?`,
+		head + "freeze nfs\nfreeze nfs":                                  "f.txt:3: the same fault is in effect since line 2: expected `heal freeze nfs` before it",
+		head + "always rpc all p99 < 1s max < 10ms":                      `f.txt:2: p99 < 1s allows more than max < 10ms: expected p99 at most max`,
+		head + "expect host1 warns config late<1s within=1s":             `f.txt:2: late< without a fault before it: there is no stalled operation to count from`,
+		head + "freeze nfs\nheal freeze nfs\nfreeze nfs\nheal ":          "",
 	} {
 		s, err := Parse("f.txt", []byte(text))
 		require.NoError(t, err, text)
