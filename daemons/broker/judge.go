@@ -102,7 +102,9 @@ func (c *Core) storageProblem() string {
 
 func (c *Core) judgeRecords(now clock.Mono, note func(health.Code, bool, string)) {
 	own := c.claimOf(c.set.HostID)
-	late := own.waitingSince != 0 && c.lease.wanted && now.Sub(max(own.waitingSince, own.durableAt)) > c.set.ViewLimit
+	// While the first join is under way nobody expects a record; a lease that is lost is another matter.
+	expected := c.lease.wanted && (c.lease.held || c.lease.lost)
+	late := own.waitingSince != 0 && expected && now.Sub(max(own.waitingSince, own.durableAt)) > c.set.ViewLimit
 	note(health.RecordLate, late, fmt.Sprintf("not written for more than %s", c.set.ViewLimit))
 	note(health.SegmentOverwritten, c.overwritten, fmt.Sprintf("segment %d, %d times since the start", c.set.HostID, c.overwrites))
 
@@ -128,6 +130,9 @@ func (c *Core) judgeLease(note func(health.Code, bool, string)) {
 	detail := l.detail
 	if !configured {
 		detail = c.set.LeaseMissing
+	}
+	if detail == "" {
+		detail = "sanlock has not been asked yet"
 	}
 	note(health.LeaseUnconfirmed, l.problem != "", l.problem)
 	note(health.LeaseLost, l.lost, detail)
