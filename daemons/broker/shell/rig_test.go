@@ -183,12 +183,12 @@ func testConfig(t testing.TB, whiteboardPath string) config.Config {
 	cfg.WhiteboardPath, cfg.LockspacePath = whiteboardPath, filepath.Join(dir, "lockspace")
 	cfg.SanlockSocket = filepath.Join(dir, "sanlock.sock")
 	cfg.IOTimeout = time.Second
-	t2 := &cfg.Timing
-	t2.Tick, t2.StorageDelay, t2.MonitorInterval = 10*time.Millisecond, 50*time.Millisecond, 50*time.Millisecond
-	t2.StallAfter, t2.ViewLimit = 300*time.Millisecond, time.Second
-	t2.WriteRetryMin, t2.WriteRetryMax = 20*time.Millisecond, 100*time.Millisecond
-	t2.LeasePoll, t2.RejoinBackoff = 20*time.Millisecond, 50*time.Millisecond
-	t2.ShutdownGrace = 2 * time.Second
+	timing := &cfg.Timing
+	timing.Tick, timing.StorageDelay, timing.MonitorInterval = 10*time.Millisecond, 50*time.Millisecond, 50*time.Millisecond
+	timing.StallAfter, timing.ViewLimit = 300*time.Millisecond, time.Second
+	timing.WriteRetryMin, timing.WriteRetryMax = 20*time.Millisecond, 100*time.Millisecond
+	timing.LeasePoll, timing.RejoinBackoff = 20*time.Millisecond, 50*time.Millisecond
+	timing.ShutdownGrace = 6 * time.Second
 	return cfg
 }
 
