@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,18 +23,22 @@ var mutants = []struct {
 	binary  string // what it replaces; "holdfast" runs the scenario itself
 	file    string
 	want    verdict.Outcome
+	breaks  string // the claim that must be among the broken ones; "" for none
 	because string
 }{
 	{
 		"mutant_rpcwaits", "./daemons/cmd/holdfast-broker", "holdfast-broker", "hang_write_nfs.txt", verdict.Fail,
+		"always rpc host2",
 		"an RPC handler that waits for the writer breaks `always rpc`",
 	},
 	{
 		"mutant_oneslot", "./daemons/cmd/holdfast-broker", "holdfast-broker", "global_maintenance_survives_hang.txt", verdict.Fail,
+		"expect disk maintenance=global",
 		"one slot for all segments loses the operator's maintenance (S7)",
 	},
 	{
 		"mutant_noopfault", "./harness/cmd/holdfast", "holdfast", "hang_write_nfs.txt", verdict.Invalid,
+		"",
 		"a fault that was not injected cannot be proven",
 	},
 }
@@ -53,6 +59,8 @@ func TestMutantsAreCaught(t *testing.T) {
 			}
 			require.Equal(t, m.want, o.verdict.Verdict, "%s\nreason: %s\n%s", m.because, o.verdict.Reason, o.output)
 			require.Equal(t, m.want.ExitCode(), o.code, "exit code of %s", m.want)
+			broken := slices.ContainsFunc(o.verdict.Claims, func(c verdict.Claim) bool { return !c.OK && strings.HasPrefix(c.Text, m.breaks) })
+			require.True(t, m.breaks == "" || broken, "want %q broken; claims: %+v", m.breaks, o.verdict.Claims)
 			t.Logf("%s: %s: %s", m.tag, o.verdict.Verdict, o.verdict.Reason)
 		})
 	}

@@ -7,6 +7,8 @@ type Progress struct {
 	T    float64 // seconds since the run began
 	Mark string  // "ok", "FAIL", "" for what only happens
 	Text string
+	// Begins says that a statement begins: of interest only to somebody who watches.
+	Begins bool
 }
 
 // String prints the line.

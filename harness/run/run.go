@@ -119,6 +119,7 @@ func (r *runner) build(ctx context.Context) error {
 		RunDir: r.options.OutDir, Hosts: c.Hosts, Storage: container.Kind(c.Storage), TimeFactor: c.TimeFactor, IOTimeout: c.IOTimeout,
 		BinDir: r.options.BinDir, Binaries: r.options.Binaries,
 		Progress: func(s container.Step) {
+			r.progress(Progress{Text: join("cluster: "+s.Name, s.Where), Begins: true})
 			r.note(events.Event{Note: &events.Note{Text: fmt.Sprintf("%s %s: took %.2f s", s.Name, s.Where, s.Took.Seconds())}})
 		},
 	})
@@ -203,8 +204,11 @@ func (r *runner) note(e events.Event) {
 	_ = r.log.Append(e)
 }
 
-func (r *runner) say(mark, text string) {
+func (r *runner) say(mark, text string) { r.progress(Progress{Mark: mark, Text: text}) }
+
+func (r *runner) progress(p Progress) {
 	if r.options.Progress != nil {
-		r.options.Progress(Progress{T: clock.Now().Sub(r.start).Seconds(), Mark: mark, Text: text})
+		p.T = clock.Now().Sub(r.start).Seconds()
+		r.options.Progress(p)
 	}
 }

@@ -48,6 +48,7 @@ func (r *runner) steps(ctx context.Context) error {
 func (r *runner) step(ctx context.Context, number int, statement scenario.Statement) error {
 	mark := &events.Step{Number: number, Line: statement.Line(), Text: statement.String(), State: events.StepBegin}
 	r.note(events.Event{Step: mark})
+	r.progress(Progress{Text: statement.String(), Begins: true})
 	ok, detail, err := r.carryOut(ctx, number, statement)
 	end := *mark
 	end.State, end.Detail = events.StepEnd, detail

@@ -52,7 +52,7 @@ Exit codes: 0 all PASS, 1 a FAIL, 2 an INVALID, 3 a SKIP (the first of these tha
 	}
 	cmd.Flags().StringVar(&f.tier, "tier", run.Tier, "where the scenario runs")
 	cmd.Flags().StringVar(&f.out, "out", "", "directory for the results (default runs/DATE-TIME)")
-	cmd.Flags().Int64Var(&f.seed, "seed", 0, "seed of everything random (default: from the clock; the report says which)")
+	cmd.Flags().Int64Var(&f.seed, "seed", 0, "seed of everything random (default: from the clock); recorded, though no word of the language so far is random")
 	cmd.Flags().BoolVar(&f.keep, "keep", false, "leave the cluster running; `holdfast gc` removes it")
 	cmd.Flags().StringVar(&f.bin, "bin", "", "directory of the daemons' binaries (default: where holdfast lies)")
 	cmd.Flags().StringArrayVar(&f.binaries, "binary", nil, "NAME=PATH: use another binary for one daemon, for example a mutant")
@@ -66,6 +66,7 @@ func runAll(ctx context.Context, scenarios []*scenario.Scenario, f runFlags, out
 	}
 	var outcomes []verdict.Outcome
 	var dirs []string
+	show, done := progressTo(out)
 	for _, sc := range scenarios {
 		dir := f.out
 		if len(scenarios) > 1 {
@@ -74,8 +75,9 @@ func runAll(ctx context.Context, scenarios []*scenario.Scenario, f runFlags, out
 		fmt.Fprintf(out, "== %s -> %s\n", sc.Name, dir)
 		v, err := run.Scenario(ctx, sc, run.Options{
 			OutDir: dir, Seed: f.seed, Keep: f.keep, BinDir: f.bin, Binaries: binaries,
-			Progress: func(p run.Progress) { fmt.Fprintln(out, p) },
+			Progress: show,
 		})
+		done()
 		if err != nil {
 			return err
 		}
