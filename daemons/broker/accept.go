@@ -31,6 +31,12 @@ func (c *Core) put(now clock.Mono, e Put, out *outcome) {
 				e.Segment, timestamp, cl.timestamp))
 			return
 		}
+		if stamped && cl.newest != nil && *cl.newest.data == *data {
+			// The record that is held already, to the second and to the byte: there is nothing to write, and its age goes on, so
+			// that somebody who repeats it cannot make a silent agent look alive.
+			out.reply(e.Token, nil)
+			return
+		}
 	}
 	c.number++
 	v := &version{number: c.number, segment: e.Segment, data: data, putAt: now}

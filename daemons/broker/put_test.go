@@ -47,6 +47,18 @@ func TestPutAcceptsAndRefuses(t *testing.T) {
 	}
 }
 
+// TestPutOfTheSameRecordAgainIsNothingNew: it is accepted, and changes neither what is written nor how old it is.
+func TestPutOfTheSameRecordAgainIsNothingNew(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.mustPut(3, record(t, 3, 200))
+	before := r.core
+	r.mustPut(3, record(t, 3, 200))
+	require.Equal(t, before.number, r.core.number, "no new version")
+	require.Equal(t, before.mail.String(), r.core.mail.String())
+	r.mustPut(3, record(t, 3, 201))
+	require.NotEqual(t, before.number, r.core.number)
+}
+
 func TestPutRefusesThePast(t *testing.T) {
 	r := newRig(t, testSettings())
 	r.mustPut(3, record(t, 3, 200))
@@ -54,7 +66,6 @@ func TestPutRefusesThePast(t *testing.T) {
 	require.False(t, got.OK, "a late caller must not put the past back")
 	require.Contains(t, got.Reason, "timestamp 199 is older than 200")
 	require.Equal(t, record(t, 3, 200), r.state(3).Data[:])
-	r.mustPut(3, record(t, 3, 200))
 	r.mustPut(3, nil)
 	r.mustPut(3, record(t, 3, 5)) // after a cleaned segment there is no past
 }

@@ -16,10 +16,10 @@
 //
 // The calls leave the cluster as it is:
 //
-//   - put_stats sends a record that is no whole sector, which the broker's core refuses. With
-//     Options.Replay it repeats the own host's record as get_view just showed it (skipped while
-//     there is none). A broker may take that for a new record: it
-//     writes it again, and the record's age starts anew, so a silent agent looks alive.
+//   - put_stats with Options.Replay repeats the own host's record as get_view just showed it (skipped while there is none).
+//     Holdfast's broker accepts it as the record that it holds already, and refuses it when the agent has put a newer one; neither
+//     writes anything. A broker without that rule writes it again and starts its age anew, so a silent agent looks alive:
+//     without Options.Replay the probe sends a record that is no whole sector, which every broker refuses.
 //   - push_hosts_state repeats the answer of is_host_alive; skipped while that is empty. This keeps that list from
 //     expiring, so is_host_alive proves nothing about the agent while a probe runs.
 //   - lock_host_id asks for the own id while the view says that it is held or being

@@ -30,7 +30,7 @@ type Options struct {
 	PIDs    string        // directory with broker.pid and agent.pid
 	HostID  int           // of the own host, 1..2000
 	SDUUID  string        // storage domain, as the agent passes it to the storage-domain submonitor
-	Replay  bool          // put_stats repeats the own record, which writes it; see the package
+	Replay  bool          // put_stats repeats the own record; see the package
 	Rate    float64       // calls per second and method, above 0, at most 1000
 	Timeout time.Duration // of a call
 	Out     io.Writer     // for the lines; one Write each

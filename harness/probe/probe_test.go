@@ -107,7 +107,7 @@ func TestProbeTakesNoLeaseThatTheAgentGaveUp(t *testing.T) {
 	require.Equal(t, []any{int64(1), extra}, args)
 }
 
-// TestProbeWritesNoRecordUnlessAsked: a repeated record would be written again and look new.
+// TestProbeWritesNoRecordUnlessAsked: to a broker that is not ours a repeated record would look new.
 func TestProbeWritesNoRecordUnlessAsked(t *testing.T) {
 	f := newFake(t)
 	f.serve(t)

@@ -107,10 +107,11 @@ func (s *storage) fail(err error) {
 // fakeSanlock joins and leaves at once.
 type fakeSanlock struct {
 	mu     sync.Mutex
-	held   bool         // guarded by mu
-	used   *lease.State // a resource held in the lockspace; guarded by mu
-	err    error        // of every call; guarded by mu
-	writes int          // of the lockspace; guarded by mu
+	held   bool  // guarded by mu
+	lost   bool  // sanlock has given the lockspace up and is ending its holders; guarded by mu
+	used   bool  // a process holds a resource in the lockspace; guarded by mu
+	err    error // of every call; guarded by mu
+	writes int   // of the lockspace; guarded by mu
 	slow   gate
 	ls     lease.Lockspace
 }
@@ -121,13 +122,10 @@ func (f *fakeSanlock) set(change func(*fakeSanlock)) {
 	change(f)
 }
 
-func (f *fakeSanlock) GetLockspaces(context.Context) ([]lease.Lockspace, error) {
+func (f *fakeSanlock) LockspaceStatus(context.Context, string) (lease.LockspaceStatus, bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.held && f.err == nil {
-		return []lease.Lockspace{{Name: "other", HostID: 9}, f.ls}, nil
-	}
-	return nil, f.err
+	return lease.LockspaceStatus{Lockspace: f.ls, Lost: f.lost}, f.held && f.err == nil, f.err
 }
 
 func (f *fakeSanlock) AddLockspace(_ context.Context, l lease.Lockspace, async bool, _ time.Duration) error {
@@ -142,11 +140,14 @@ func (f *fakeSanlock) AddLockspace(_ context.Context, l lease.Lockspace, async b
 	return f.err
 }
 
-func (f *fakeSanlock) RemLockspace(_ context.Context, _ lease.Lockspace, async bool) error {
+func (f *fakeSanlock) RemUnusedLockspace(_ context.Context, _ lease.Lockspace, async bool) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !async {
 		return errors.New("the broker must not wait for sanlock")
+	}
+	if f.used {
+		return lease.ErrBusy
 	}
 	if f.err == nil {
 		f.held = false
@@ -160,15 +161,6 @@ func (f *fakeSanlock) WriteLockspace(context.Context, lease.Lockspace, time.Dura
 	defer f.mu.Unlock()
 	f.writes++
 	return f.err
-}
-
-func (f *fakeSanlock) Status(context.Context) ([]lease.State, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.used != nil {
-		return []lease.State{*f.used}, f.err
-	}
-	return nil, f.err
 }
 
 // testConfig is host 3 with short times.

@@ -15,18 +15,18 @@ import (
 
 // Sanlock is the part of sanlock's client that the broker uses; lease.Client has it.
 type Sanlock interface {
-	GetLockspaces(ctx context.Context) ([]lease.Lockspace, error)
+	LockspaceStatus(ctx context.Context, name string) (status lease.LockspaceStatus, known bool, err error)
 	AddLockspace(ctx context.Context, l lease.Lockspace, async bool, ioTimeout time.Duration) error
-	RemLockspace(ctx context.Context, l lease.Lockspace, async bool) error
+	RemUnusedLockspace(ctx context.Context, l lease.Lockspace, async bool) error
 	WriteLockspace(ctx context.Context, l lease.Lockspace, ioTimeout time.Duration) error
-	Status(ctx context.Context) ([]lease.State, error)
 }
 
 // resetTimeout bounds the writing of a lockspace, which is 1 MiB.
 const resetTimeout = time.Minute
 
 // leaseLane talks to sanlock. Nothing here waits for sanlock's storage: joining and leaving are only begun, and what
-// becomes of them is asked for with GetLockspaces, which sanlock answers from memory.
+// becomes of them is asked for with STATUS, which sanlock answers from memory. (GetLockspaces would not do: it lists a lockspace
+// that sanlock has given up as held until the processes in it are gone, and one that hangs on storage is never gone.)
 type leaseLane struct {
 	*lane.Lane
 	sanlock   Sanlock
@@ -103,43 +103,32 @@ func (l *leaseLane) do(ctx context.Context, op broker.LeaseOp) error {
 	return err
 }
 
-// poll asks how sanlock lists the lockspace.
+// poll asks what sanlock knows of the lockspace.
 func (l *leaseLane) poll(ctx context.Context) (broker.LeaseSeen, error) {
-	list, err := l.sanlock.GetLockspaces(ctx)
-	if err != nil {
+	s, known, err := l.sanlock.LockspaceStatus(ctx, l.lockspace.Name)
+	switch {
+	case err != nil:
 		return broker.SeenAbsent, err
+	case !known:
+		return broker.SeenAbsent, nil
+	case s.HostID != l.lockspace.HostID || s.Path != l.lockspace.Path || s.Offset != l.lockspace.Offset:
+		return broker.SeenOther, nil
+	case s.Joining():
+		return broker.SeenAdding, nil
+	case !s.Safe():
+		return broker.SeenRemoving, nil
 	}
-	for _, ls := range list {
-		same := ls.Name == l.lockspace.Name && ls.HostID == l.lockspace.HostID && ls.Path == l.lockspace.Path && ls.Offset == l.lockspace.Offset
-		switch {
-		case !same && ls.Name != l.lockspace.Name:
-		case !same:
-			return broker.SeenOther, nil
-		case ls.Joining():
-			return broker.SeenAdding, nil
-		case ls.Leaving():
-			return broker.SeenRemoving, nil
-		default:
-			return broker.SeenHeld, nil
-		}
-	}
-	return broker.SeenAbsent, nil
+	return broker.SeenHeld, nil
 }
 
 // leave begins to remove the lockspace, unless a registered process holds a lease in it: sanlock would kill that
 // process, which is the engine.
 func (l *leaseLane) leave(ctx context.Context) error {
-	states, err := l.sanlock.Status(ctx)
-	if err != nil {
-		return err
-	}
-	for _, s := range states {
-		if s.Type == lease.StateResource && s.Resource != nil && s.Resource.Lockspace == l.lockspace.Name {
-			return fmt.Errorf("%w: process %d holds %s in it", broker.ErrLeaseInUse, s.Data32, s.Resource.Name)
-		}
-	}
-	err = l.sanlock.RemLockspace(ctx, l.lockspace, true)
-	if errors.Is(err, lease.ErrNotFound) || errors.Is(err, lease.ErrInProgress) {
+	err := l.sanlock.RemUnusedLockspace(ctx, l.lockspace, true)
+	switch {
+	case errors.Is(err, lease.ErrBusy):
+		return fmt.Errorf("%w: a process holds a resource in it: %w", broker.ErrLeaseInUse, err)
+	case errors.Is(err, lease.ErrNotFound), errors.Is(err, lease.ErrInProgress):
 		return nil
 	}
 	return err

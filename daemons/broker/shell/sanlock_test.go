@@ -144,7 +144,7 @@ func TestTheLeaseWithTheRealSanlock(t *testing.T) {
 	ok, err := r.link.ReleaseHostID(t.Context())
 	require.NoError(t, err)
 	require.True(t, ok)
-	r.eventually("kept for the engine", func() bool { return strings.Contains(r.view().Lease.Detail, "holds engine in it") })
+	r.eventually("kept for the engine", func() bool { return strings.Contains(r.view().Lease.Detail, "a process holds a resource in it") })
 	release()
 	r.eventually("the resource is free, and so is the host id", func() bool {
 		_, err := r.link.ReleaseHostID(t.Context())

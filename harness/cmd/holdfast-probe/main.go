@@ -34,7 +34,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) int {
 	hostID := flags.Int("host-id", 0, "the own host `id`, 1..2000")
 	sdUUID := flags.String("sd-uuid", "", "the storage domain's `uuid`, as the agent has it")
 	rate := flags.Float64("rate", 25, "calls per second of each method, up to `1000`")
-	replay := flags.Bool("replay-record", false, "put_stats repeats the own record, and so has it written, instead of a form that is refused")
+	replay := flags.Bool("replay-record", false, "put_stats repeats the own record, which Holdfast's broker takes for the one it has, instead of a form that every broker refuses")
 	timeout := flags.Duration("timeout", 5*time.Second, "`time` given to a call")
 	out := flags.String("out", "", "`file` to append the lines to")
 	if err := flags.Parse(args); err != nil {

@@ -26,7 +26,7 @@ func (h *Host) programs(s *Storage) map[string]attendant.Spec {
 		Agent:  {Argv: []string{inBin + "/holdfast-agent", "--config", inConf}},
 		Probe: {Argv: []string{
 			inBin + "/holdfast-probe", "--socket", inBroker, "--pids", inRun + "/pids", "--host-id", strconv.Itoa(h.ID),
-			"--sd-uuid", DomainUUID, "--out", inLogs + "/probe.jsonl",
+			"--sd-uuid", DomainUUID, "--replay-record", "--out", inLogs + "/probe.jsonl",
 		}},
 	}
 	for lun, volume := range volumeNames() {
