@@ -3,9 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 RUNS="${RUNS:-1000}"
-echo "test-long: race detector, $RUNS runs over lane, mailbox and broker core"
+echo "test-long: race detector, $RUNS runs over the unit tests of lane, mailbox and broker core"
 go test -race -count="$RUNS" -timeout 6h ./daemons/lane
-go test -race -count="$RUNS" -timeout 6h -run 'Mailbox|Core' ./daemons/broker/...
+# Three cases of each property a run: over all runs that is 30 times what one run of the unit tests does.
+go test -race -count="$RUNS" -timeout 6h ./daemons/broker -rapid.checks=3
 echo "test-long: mutants"
 HOLDFAST_BIN="$PWD/bin" CI="${CI:-true}" go test -count=1 -timeout 60m -run Mutant -v ./scenarios/...
 ci/fuzz.sh "${FUZZTIME:-10m}"
