@@ -35,7 +35,13 @@ type Options struct {
 const retryEvery = 100 * time.Millisecond
 
 // Fault is a frozen server. It implements lifecycle.Fault.
-type Fault struct{ o Options }
+type Fault struct {
+	o Options
+
+	proven  bool // it was in effect
+	healing bool // Heal was tried
+	early   bool // it was proven, and was gone before anybody healed it
+}
 
 // New returns the fault that the options describe, or an error that names the option that is wrong.
 func New(o Options) (*Fault, error) {
@@ -93,24 +99,32 @@ func (f *Fault) Prove(ctx context.Context) (string, error) {
 	case !errors.Is(err, wire.ErrSilent):
 		return "", fmt.Errorf("not proven: an own request failed, but not by silence: %w", err)
 	}
+	f.proven = true
 	return fmt.Sprintf("the container is paused and an own request had no answer for %s (%v)", took.Round(time.Millisecond), err), nil
 }
 
-// Heal unpauses the container. A container that is not paused is left alone.
+// Heal unpauses the container. A container that is not paused is left alone; where the fault was proven before, somebody else
+// thawed it, and ProveGone reports that.
 func (f *Fault) Heal(ctx context.Context) error {
 	paused, err := f.o.Server.Paused(ctx)
 	if err != nil {
 		return err
 	}
+	first := !f.healing
+	f.healing = true
 	if !paused {
+		f.early = f.early || first && f.proven
 		return nil
 	}
 	return f.o.Server.Unpause(ctx)
 }
 
 // ProveGone wants the container reported running and an own request answered. A server thawed a moment ago may need a
-// few tries; they end with the context.
+// few tries; they end with the context. A freeze that had ended before it was healed is an error.
 func (f *Fault) ProveGone(ctx context.Context) (string, error) {
+	if f.early {
+		return "", errors.New("the container ran again before it was healed: the fault was not in effect all the time")
+	}
 	paused, err := f.o.Server.Paused(ctx)
 	if err != nil {
 		return "", err

@@ -124,3 +124,16 @@ func TestEngineThatDoesNotAnswer(t *testing.T) {
 	_, err = f.ProveGone(t.Context())
 	require.ErrorContains(t, err, "engine is down")
 }
+
+// A server that somebody else thawed was not frozen until it was healed.
+func TestFaultThatEndedByItselfIsNotProvenGone(t *testing.T) {
+	s := &fakeServer{}
+	f := fault(t, s)
+	require.NoError(t, f.Inject(t.Context()))
+	_, err := f.Prove(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, s.Unpause(t.Context()))
+	require.NoError(t, f.Heal(t.Context()), "there is nothing left to heal")
+	_, err = f.ProveGone(t.Context())
+	require.ErrorContains(t, err, "ran again before it was healed")
+}

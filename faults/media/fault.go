@@ -35,6 +35,10 @@ type Fault struct {
 	o    Options
 	rule faultfs.Rule
 	last *faultfs.RuleStatus // the rule's status when it was cleared; nil before
+
+	proven  bool // it was in effect
+	healing bool // Heal was tried
+	early   bool // it was proven, and was gone before anybody healed it
 }
 
 // New returns the fault that the options describe, or an error that names the option that is wrong.
@@ -93,6 +97,7 @@ func (f *Fault) Prove(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	f.proven = true
 	return fmt.Sprintf("rule %s: %s; %s", f.rule.ID, own, tell(s)), nil
 }
 
@@ -134,21 +139,29 @@ func (f *Fault) counts(ctx context.Context) (faultfs.RuleStatus, error) {
 	}
 }
 
-// Heal clears the rule, which lets go of everything that it holds.
+// Heal clears the rule, which lets go of everything that it holds. A proven rule that is gone already (the file system was
+// started anew, somebody else cleared it) did not last as long as the scenario says; ProveGone reports that.
 func (f *Fault) Heal(ctx context.Context) error {
+	first := !f.healing
+	f.healing = true
 	s, err := f.o.FileSystem.Clear(ctx, f.rule.ID)
 	switch {
 	case err == nil:
 		f.last = &s
-	case errors.Is(err, faultfs.ErrNoRule): // healed before, never injected, or the file system was started anew
+	case errors.Is(err, faultfs.ErrNoRule): // healed before, never injected, or gone by itself
+		f.early = f.early || first && f.proven
 	default:
 		return err
 	}
 	return nil
 }
 
-// ProveGone wants no rule left of this fault, nothing held by it, and a request of its own that passes unhindered by it.
+// ProveGone wants no rule left of this fault, nothing held by it, and a request of its own that passes unhindered by it. A fault
+// that had ended before it was healed is an error: from some time on the run was measured without it.
 func (f *Fault) ProveGone(ctx context.Context) (string, error) {
+	if f.early {
+		return "", fmt.Errorf("rule %s was gone before it was healed: the fault was not in effect all the time", f.rule.ID)
+	}
 	s, found, err := f.status(ctx)
 	if err != nil {
 		return "", err

@@ -241,3 +241,18 @@ func skipMutant(t *testing.T) {
 		t.Skip("the mutant injects nothing")
 	}
 }
+
+// A rule that vanishes by itself (the fault file system was started anew) was not in effect until it was healed.
+func TestFaultThatEndedByItselfIsNotProvenGone(t *testing.T) {
+	skipMutant(t)
+	fs := gate{Gate: faultfs.NewGate()}
+	f, err := New(Options{FileSystem: fs})
+	require.NoError(t, err)
+	require.NoError(t, f.Inject(t.Context()))
+	_, err = f.Prove(t.Context())
+	require.NoError(t, err)
+	fs.ClearAll()
+	require.NoError(t, f.Heal(t.Context()), "there is nothing left to heal")
+	_, err = f.ProveGone(t.Context())
+	require.ErrorContains(t, err, "gone before it was healed")
+}

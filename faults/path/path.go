@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/faults/wire"
@@ -42,6 +43,8 @@ type Fault struct {
 	o       Options
 	table   string   // name of the nftables table, unique to this fault
 	dropped *Dropped // counts at the last proof; nil before
+	healing bool     // Heal was tried
+	early   bool     // it was proven, and was gone before anybody healed it
 }
 
 // New returns the fault that the options describe, or an error that names the option that is wrong.
@@ -113,22 +116,33 @@ func (f *Fault) Dropped() (Dropped, bool) {
 	return *f.dropped, true
 }
 
-// Heal removes the table. It succeeds when there is none.
+// Heal removes the table. It succeeds when there is none; where the fault was proven before, somebody else removed it, and
+// ProveGone reports that.
 func (f *Fault) Heal(ctx context.Context) error {
+	if f.dropped != nil && !f.healing {
+		tables, err := f.tables(ctx)
+		if err != nil {
+			return err
+		}
+		f.early = !slices.Contains(tables, f.table)
+	}
+	f.healing = true
 	// `add` makes the `delete` succeed where the table is gone already; both are one transaction.
 	return f.nft(ctx, fmt.Sprintf("add table inet %[1]s; delete table inet %[1]s", f.table))
 }
 
-// ProveGone wants the table gone and an own request from the host's namespace answered. Tries end with the context.
+// ProveGone wants the table gone and an own request from the host's namespace answered. Tries end with the context. A table
+// that was gone before it was healed is an error.
 func (f *Fault) ProveGone(ctx context.Context) (string, error) {
+	if f.early {
+		return "", fmt.Errorf("table %s was gone before it was healed: the fault was not in effect all the time", f.table)
+	}
 	tables, err := f.tables(ctx)
 	if err != nil {
 		return "", err
 	}
-	for _, name := range tables {
-		if name == f.table {
-			return "", fmt.Errorf("table %s is still there", f.table)
-		}
+	if slices.Contains(tables, f.table) {
+		return "", fmt.Errorf("table %s is still there", f.table)
 	}
 	for try := 1; ; try++ {
 		took, err := f.o.Probe.Probe(ctx)

@@ -142,3 +142,16 @@ func TestRulesetSpeaksBothFamilies(t *testing.T) {
 	require.Contains(t, ruleset("x", server), "ip daddr 10.9.8.7 tcp dport 2049")
 	require.Contains(t, ruleset("x", netip.MustParseAddrPort("[fd00::1]:3260")), "ip6 saddr fd00::1 tcp sport 3260")
 }
+
+// A table that somebody else removed did not drop packets until it was healed.
+func TestFaultThatEndedByItselfIsNotProvenGone(t *testing.T) {
+	h := &fakeHost{tables: map[string]bool{}}
+	f := fault(t, h)
+	require.NoError(t, f.Inject(t.Context()))
+	_, err := f.Prove(t.Context())
+	require.NoError(t, err)
+	delete(h.tables, f.Table())
+	require.NoError(t, f.Heal(t.Context()), "there is nothing left to heal")
+	_, err = f.ProveGone(t.Context())
+	require.ErrorContains(t, err, "gone before it was healed")
+}
