@@ -52,7 +52,7 @@ func (r *runner) looker(ctx context.Context, condition scenario.Condition) (func
 	case scenario.LaneBlocked:
 		w := r.seen.watches[c.Host]
 		return func() answer {
-			e, ok, why := laneBlocked(w, c.Lane)
+			e, ok, why := laneBlocked(w, c.Lane, r.seen.now())
 			if !ok {
 				return answer{detail: why}
 			}
@@ -60,12 +60,15 @@ func (r *runner) looker(ctx context.Context, condition scenario.Condition) (func
 				c.Lane, e.State, e.Syscall, e.Wchan, e.BlockedS)}
 		}, nil
 	case scenario.Warns:
-		return r.lookWarns(c), nil
+		return r.lookWarns(c, began), nil
 	case scenario.Clear:
 		w := r.seen.watches[c.Host]
 		return func() answer {
-			s, present := w.warnsNow(c.Code)
-			if present {
+			s, present, known := w.warnsNow(c.Code, began)
+			switch {
+			case !known:
+				return answer{detail: noHealth}
+			case present:
 				return answer{detail: "get_health shows it: " + s.detail}
 			}
 			return answer{holds: true, detail: "get_health does not show it"}
@@ -75,7 +78,7 @@ func (r *runner) looker(ctx context.Context, condition scenario.Condition) (func
 	case scenario.Lease:
 		w := r.seen.watches[c.Host]
 		return func() answer {
-			state := w.leaseState()
+			state := w.leaseState(began)
 			return answer{holds: state == c.State, detail: "lease is " + orWord(state, "not seen yet")}
 		}, nil
 	case scenario.State:
@@ -115,11 +118,17 @@ func (r *runner) looker(ctx context.Context, condition scenario.Condition) (func
 	return nil, fmt.Errorf("this tier cannot look at %q", condition)
 }
 
-func (r *runner) lookWarns(c scenario.Warns) func() answer {
+// noHealth is why nothing is known of a warning.
+const noHealth = "get_health has not been answered since"
+
+func (r *runner) lookWarns(c scenario.Warns, began float64) func() answer {
 	w, limit := r.seen.watches[c.Host], r.timing.StallAfter.Seconds()
 	return func() answer {
-		s, present := w.warnsNow(c.Code)
-		if !present {
+		s, present, known := w.warnsNow(c.Code, began)
+		switch {
+		case !known:
+			return answer{detail: noHealth}
+		case !present:
 			return answer{detail: "get_health does not show it"}
 		}
 		if c.Late == 0 {

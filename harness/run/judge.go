@@ -4,7 +4,9 @@ import (
 	"strings"
 
 	"github.com/holdfast-ha/holdfast/harness/events"
+	"github.com/holdfast-ha/holdfast/harness/probe"
 	"github.com/holdfast-ha/holdfast/harness/scenario"
+	"github.com/holdfast-ha/holdfast/harness/tier/container"
 	"github.com/holdfast-ha/holdfast/harness/verdict"
 )
 
@@ -15,10 +17,11 @@ type watched struct {
 }
 
 // judge judges what can only be judged at the end, and fills in the figures. end is the last moment that counts: the cluster
-// is taken down after it.
-func (r *runner) judge(end float64) {
+// is taken down after it. The result is what the judgement lacks.
+func (r *runner) judge(end float64) (missing []string) {
 	faults := verdict.FaultSpans(r.faults, end)
 	calls := r.calls(end)
+	missing = r.blind(calls, end)
 	r.verdict.RPC = map[string]map[string]verdict.Phases{}
 	for host, methods := range calls {
 		r.verdict.RPC[host] = map[string]verdict.Phases{}
@@ -49,6 +52,7 @@ func (r *runner) judge(end float64) {
 		}
 		r.say(mark, w.statement.String()+": "+detail)
 	}
+	return missing
 }
 
 func (r *runner) judgeOne(w watched, end float64, faults []verdict.Span, ticks map[string][]float64) (ok bool, detail string) {
@@ -60,7 +64,7 @@ func (r *runner) judgeOne(w watched, end float64, faults []verdict.Span, ticks m
 		return verdict.JudgeNeverStart(r.hostsOf(s.On), r.engineLines(end), w.from)
 	case *scenario.AlwaysRPC:
 		bound := verdict.LatencyBound{P99MS: ms(s.P99.Seconds()), MaxMS: ms(s.Max.Seconds())}
-		figures := verdict.Latencies{RPC: r.verdict.RPC, Machine: r.verdict.Machine, WithFaults: len(faults) > 0}
+		figures := verdict.Latencies{RPC: r.verdict.RPC, Machine: r.verdict.Machine, Methods: probe.Methods(), WithFaults: len(faults) > 0}
 		return figures.Judge(bound, r.hostsOf(s.Host))
 	case *scenario.AlwaysAgent:
 		return verdict.JudgeGap(s.Gap.Seconds(), r.hostsOf(s.Host), ticks, span)
@@ -80,7 +84,7 @@ func (r *runner) calls(end float64) map[string]map[string][]verdict.Call {
 		methods := map[string][]verdict.Call{}
 		for method, list := range w.calls {
 			for _, c := range list {
-				if c.T >= r.ready && c.T+c.MS/1000 <= end {
+				if c.T >= r.ready && c.T <= end {
 					methods[method] = append(methods[method], c)
 				}
 			}
@@ -148,6 +152,9 @@ func (r *runner) counts(s *scenario.AlwaysGrowth, end float64) map[string][]verd
 	for _, host := range r.hostsOf(s.Host) {
 		w := r.seen.watches[host]
 		w.mu.Lock()
+		for _, daemon := range []string{container.Broker, container.Agent} {
+			all[host+" "+daemon] = nil // one that was never looked at must not pass for one that did not grow
+		}
 		for daemon, list := range w.usage {
 			for _, u := range list {
 				n := u.threads

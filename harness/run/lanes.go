@@ -30,10 +30,14 @@ func storageCalls() []string {
 }
 
 // laneBlocked says whether the lane's thread sits in a system call on storage, by the kernel's account and by the broker's,
-// and whether both agree on the thread, on the state and since when. why tells what is missing.
-func laneBlocked(w *watch, name string) (evidence verdict.Lane, ok bool, why string) {
+// and whether both agree on the thread, on the state and since when. why tells what is missing. What was seen too long before
+// now is no evidence.
+func laneBlocked(w *watch, name string, now float64) (evidence verdict.Lane, ok bool, why string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if lane, seen := w.lanes[name]; seen && now-lane.t > staleSight {
+		return evidence, false, fmt.Sprintf("the latest look at it is %.1f s old", now-lane.t)
+	}
 	return blockedNow(w, name)
 }
 

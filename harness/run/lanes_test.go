@@ -16,7 +16,7 @@ func blockedWatch() *watch {
 
 // TestLaneBlockedWantsTwoWitnesses: get_lanes alone, or the kernel alone, is no evidence, and neither are two that contradict.
 func TestLaneBlockedWantsTwoWitnesses(t *testing.T) {
-	evidence, ok, why := laneBlocked(blockedWatch(), "ha-writer")
+	evidence, ok, why := laneBlocked(blockedWatch(), "ha-writer", 20.2)
 	require.True(t, ok, why)
 	require.Equal(t, "pwrite64", evidence.Syscall)
 	require.InDelta(t, 5, evidence.BlockedS, 0.001)
@@ -54,11 +54,18 @@ func TestLaneBlockedWantsTwoWitnesses(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := blockedWatch()
 			c.change(w)
-			_, ok, why := laneBlocked(w, "ha-writer")
+			_, ok, why := laneBlocked(w, "ha-writer", 20.2)
 			require.Equal(t, c.ok, ok, why)
 			if !ok {
 				require.NotEmpty(t, why)
 			}
 		})
 	}
+}
+
+// TestLaneBlockedWantsAPresentLook: when the probe has died, what it saw last must not go on being evidence.
+func TestLaneBlockedWantsAPresentLook(t *testing.T) {
+	_, ok, why := laneBlocked(blockedWatch(), "ha-writer", 30)
+	require.False(t, ok)
+	require.Contains(t, why, "10.0 s old")
 }

@@ -33,15 +33,21 @@ func observe(hosts []*container.Host, start clock.Mono, log *events.Writer) *obs
 	for _, h := range hosts {
 		w := newWatch(h.ID)
 		o.watches[h.Name] = w
-		o.follow(ctx, filepath.Join(h.Dir, "probe.jsonl"), func(line []byte) { o.probeLine(h.Name, w, line) })
-		o.follow(ctx, filepath.Join(h.Dir, "agent.log"), func(line []byte) { o.agentLine(h.Name, w, line) })
-		o.follow(ctx, filepath.Join(h.Dir, "engine.log"), func(line []byte) { o.engineLine(h.Name, w, line) })
+		o.follow(ctx, w, filepath.Join(h.Dir, "probe.jsonl"), func(line []byte) { o.probeLine(h.Name, w, line) })
+		o.follow(ctx, w, filepath.Join(h.Dir, "agent.log"), func(line []byte) { o.agentLine(h.Name, w, line) })
+		o.follow(ctx, w, filepath.Join(h.Dir, "engine.log"), func(line []byte) { o.engineLine(h.Name, w, line) })
 	}
 	return o
 }
 
-func (o *observer) follow(ctx context.Context, path string, take func([]byte)) {
-	o.done.Go(func() { follow(ctx, path, take) })
+func (o *observer) follow(ctx context.Context, w *watch, path string, take func([]byte)) {
+	o.done.Go(func() {
+		if err := follow(ctx, path, take); err != nil {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.unread = append(w.unread, err)
+		}
+	})
 }
 
 // close reads what the files still hold, then ends. What was seen stays.
@@ -123,6 +129,7 @@ func (o *observer) probeLine(host string, w *watch, raw []byte) {
 		w.inflight[line.InFlight.Method] = inflightCall{t: t, began: t - line.InFlight.AgeMS/1000}
 	case line.Self != nil:
 		w.late = append(w.late, verdict.Late{T: o.at(line.Self.Mono), MS: line.Self.LateMS})
+		w.dropped = max(w.dropped, line.Self.Dropped)
 	case line.Threads != nil:
 		o.threads(w, line.Threads)
 	case line.Lanes != nil && line.Lanes.Err == "":
@@ -210,6 +217,7 @@ func (o *observer) span(host string, w *watch, name string, s laneSight) {
 
 func (o *observer) health(host string, w *watch, l *probe.Health) {
 	t := o.at(l.Mono)
+	w.healthAt = t
 	present := map[string]bool{}
 	for _, warning := range l.Warnings {
 		present[warning.Code] = true

@@ -31,16 +31,19 @@ func TestProbeLinesBecomeSights(t *testing.T) {
 
 	line(`{"k":"lanes","mono":106,"now":106,"lanes":[{"name":"ha-writer","tid":31,"busy":true,"op":"write","segment":2,"since":104,"blocked_for":2}]}`)
 	line(`{"k":"threads","mono":106,"proc":"broker","pid":9,"total":12,"fds":10,"rss_kb":9000,"threads":[{"tid":31,"comm":"ha-writer","state":"D","wchan":"fuse_direct_IO","syscall":18,"syscall_name":"pwrite64","since":104.1}]}`)
-	_, blocked, why := laneBlocked(w, "ha-writer")
+	_, blocked, why := laneBlocked(w, "ha-writer", 6)
 	require.True(t, blocked, why)
 
 	line(`{"k":"health","mono":106.1,"ok":false,"warnings":[{"code":"storage-stalled","severity":"high","since":105.9,"detail":"d"}]}`)
-	s, present := w.warnsNow("storage-stalled")
-	require.True(t, present)
+	s, present, known := w.warnsNow("storage-stalled", 6)
+	require.True(t, known && present)
 	require.InDelta(t, 4, s.opSince, 0.001, "it names when the stalled operation began")
 	line(`{"k":"health","mono":107,"ok":true,"warnings":[]}`)
-	_, present = w.warnsNow("storage-stalled")
+	_, present, known = w.warnsNow("storage-stalled", 7)
+	require.True(t, known)
 	require.False(t, present)
+	_, _, known = w.warnsNow("storage-stalled", 7.5)
+	require.False(t, known, "an answer from before is no evidence for now")
 	_, ever := w.everWarned("storage-stalled", 0)
 	require.True(t, ever)
 
@@ -48,7 +51,8 @@ func TestProbeLinesBecomeSights(t *testing.T) {
 		line(`{"k":"view","mono":108,"now":108,"read_age":0.5,"lease":{"state":"held"},"segments":[{"host_id":2,"timestamp":"%d"},{"host_id":3,"timestamp":"1"}]}`, stamp)
 	}
 	require.Equal(t, 3, w.published(8), "as many records as timestamps")
-	require.Equal(t, "held", w.leaseState())
+	require.Equal(t, "held", w.leaseState(8))
+	require.Empty(t, w.leaseState(9), "an answer from before is no evidence for now")
 
 	line(`{"k":"rpc","mo`) // the last line of a killed probe
 	line(`{"k":"something-new","mono":1}`)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/daemons/clock"
@@ -144,17 +145,23 @@ func (r *runner) perform(ctx context.Context) (trouble string) {
 	r.seen = observe(r.cluster.Hosts, r.start, r.log)
 	err := r.steps(ctx)
 	// Whatever happened, no fault outlives the run: healing comes before every kill.
-	if _, healErr := r.heal(context.WithoutCancel(ctx), nil); healErr != nil {
+	_, healErr := r.heal(context.WithoutCancel(ctx), nil)
+	if healErr != nil {
 		r.say("FAIL", "healing: "+healErr.Error())
 	}
+	missing := r.judgeProcesses(context.WithoutCancel(ctx))
 	end := r.seen.now()
 	r.seen.close()
-	r.judge(end)
+	missing = append(missing, r.judge(end)...)
 	switch {
 	case ctx.Err() != nil:
 		return "interrupted"
 	case err != nil && !errors.Is(err, errUnproven):
-		return err.Error()
+		return strings.Join(append([]string{err.Error()}, missing...), "; ")
+	case len(missing) > 0:
+		return strings.Join(missing, "; ")
+	case healErr != nil && r.unproven == "":
+		return healErr.Error()
 	}
 	return ""
 }
@@ -186,10 +193,8 @@ func (r *runner) openDirectory() error {
 }
 
 func (r *runner) closeDirectory() error {
-	if err := r.log.Close(); err != nil {
-		return err
-	}
-	if err := verdict.Write(r.options.OutDir, r.verdict); err != nil {
+	// A log that could not be closed (a full disk) is no reason to lose the verdict.
+	if err := errors.Join(r.log.Close(), verdict.Write(r.options.OutDir, r.verdict)); err != nil {
 		return err
 	}
 	if _, err := report.Make(r.options.OutDir); err != nil {

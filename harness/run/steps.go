@@ -108,7 +108,11 @@ func (r *runner) carryOut(ctx context.Context, number int, statement scenario.St
 }
 
 func (r *runner) claim(statement scenario.Statement, ok bool, detail string, goal bool) {
-	c := verdict.Claim{Line: statement.Line(), Text: statement.String(), OK: ok, Detail: detail, Goal: goal}
+	r.record(verdict.Claim{Line: statement.Line(), Text: statement.String(), OK: ok, Detail: detail, Goal: goal})
+}
+
+// record keeps a claim that was judged, and writes it into the event log.
+func (r *runner) record(c verdict.Claim) {
 	r.claims = append(r.claims, c)
 	r.note(events.Event{Claim: &events.Claim{Line: c.Line, Text: c.Text, OK: c.OK, Detail: c.Detail}})
 }
@@ -153,8 +157,10 @@ func (r *runner) heal(ctx context.Context, which *scenario.Fault) (string, error
 		if which != nil && a.statement.Fault != *which {
 			continue
 		}
-		r.active = append(r.active[:i:i], r.active[i+1:]...)
 		detail, err := r.healOne(ctx, a)
+		if s := a.State(); s != lifecycle.Injected && s != lifecycle.Proven {
+			r.active = append(r.active[:i:i], r.active[i+1:]...)
+		} // else it may still be in effect: the end of the run tries again
 		details = join(details, detail)
 		errs = append(errs, err)
 		if which != nil {

@@ -16,8 +16,8 @@ const tailEvery = 25 * time.Millisecond
 const maxTailLine = 4 << 20
 
 // follow hands each complete line of the file at path to take, from the first one on, until ctx ends; then it reads what is
-// left once more. The file may not exist yet. Lines come without their newline and are valid only during the call.
-func follow(ctx context.Context, path string, take func(line []byte)) {
+// left once more. The file may not exist yet, or ever; one that exists and cannot be read at the end is an error. Lines come without their newline and are valid only during the call.
+func follow(ctx context.Context, path string, take func(line []byte)) error {
 	f := follower{path: path, take: take}
 	defer f.close()
 	tick := time.NewTicker(tailEvery)
@@ -25,10 +25,9 @@ func follow(ctx context.Context, path string, take func(line []byte)) {
 	for {
 		select {
 		case <-ctx.Done():
-			f.read()
-			return
+			return f.read()
 		case <-tick.C:
-			f.read()
+			_ = f.read() // tried again; the last error counts
 		}
 	}
 }
@@ -41,19 +40,25 @@ type follower struct {
 	buf  [64 << 10]byte
 }
 
-func (f *follower) read() {
+func (f *follower) read() error {
 	if f.file == nil {
 		file, err := os.Open(f.path)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil // it comes into being when its writer starts
+		}
 		if err != nil {
-			return // it comes into being when its writer starts
+			return err
 		}
 		f.file = file
 	}
 	for {
 		n, err := f.file.Read(f.buf[:])
 		f.feed(f.buf[:n])
-		if errors.Is(err, io.EOF) || err != nil || n == 0 {
-			return
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil || n == 0:
+			return err
 		}
 	}
 }

@@ -19,9 +19,10 @@ func TestFollowTakesWholeLines(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var mu sync.Mutex
 	var lines []string
+	var followed error
 	var done sync.WaitGroup
 	done.Go(func() {
-		follow(ctx, path, func(line []byte) {
+		followed = follow(ctx, path, func(line []byte) {
 			mu.Lock()
 			defer mu.Unlock()
 			lines = append(lines, string(line))
@@ -41,5 +42,14 @@ func TestFollowTakesWholeLines(t *testing.T) {
 	require.NoError(t, err)
 	stop()
 	done.Wait()
+	require.NoError(t, followed)
 	require.Equal(t, []string{"one", "two", "three", long, "last"}, lines)
+}
+
+// TestFollowTellsOfAFileItCannotRead: an engine's log that nobody could read is not the log of an engine that never ran.
+func TestFollowTellsOfAFileItCannotRead(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	require.NoError(t, follow(ctx, filepath.Join(t.TempDir(), "none"), nil), "a host without an engine has no log")
+	require.Error(t, follow(ctx, t.TempDir(), nil))
 }

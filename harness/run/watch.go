@@ -25,6 +25,7 @@ type watch struct {
 	spans   map[string]*laneSpan // the operation under way, for the event log
 
 	warnings map[string]warningSight // present now, by code
+	healthAt float64                 // when get_health was last answered
 	raised   []warningSight          // every warning that was ever seen, in order
 
 	lease    leaseSight
@@ -33,6 +34,8 @@ type watch struct {
 	inflight map[string]inflightCall
 	usage    map[string][]usage // by daemon: broker, agent
 	late     []verdict.Late     // how late the machine woke the probe up
+	dropped  int                // lines that the probe lost
+	unread   []error            // files of this host that could not be read
 }
 
 func newWatch(hostID int) *watch {
@@ -125,12 +128,16 @@ type usage struct {
 // staleSight is how old a look at a lane or a thread may be and still count as evidence.
 const staleSight = 1.5
 
-// warnsNow reports whether get_health shows the warning.
-func (w *watch) warnsNow(code string) (warningSight, bool) {
+// warnsNow reports whether get_health shows the warning; known is false when it was not answered from time t on, and what it
+// showed before is no evidence for now.
+func (w *watch) warnsNow(code string, t float64) (s warningSight, present, known bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s, ok := w.warnings[code]
-	return s, ok
+	if w.healthAt < t {
+		return s, false, false
+	}
+	s, present = w.warnings[code]
+	return s, present, true
 }
 
 // everWarned returns the first sight of the warning from time t on.
@@ -166,10 +173,13 @@ func (w *watch) published(t float64) int {
 	return n
 }
 
-// leaseState returns the lease as the broker shows it, "" before it was seen.
-func (w *watch) leaseState() string {
+// leaseState returns the lease as the broker has shown it from time t on, "" when it has not.
+func (w *watch) leaseState(t float64) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.view.t < t {
+		return ""
+	}
 	return w.lease.state
 }
 
@@ -183,16 +193,15 @@ func (w *watch) engineState() (engineLine, bool) {
 	return w.engines[len(w.engines)-1], true
 }
 
-// until waits for done to hold, looking every 20 ms, until the deadline. It reports whether it came to hold in time.
+// until waits for done to hold, looking every 20 ms, until the deadline. It reports whether it came to hold in time; a look that
+// ends after the deadline came too late, whatever it saw.
 func until(stop <-chan struct{}, deadline time.Time, done func() bool) bool {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if done() {
-			return true
-		}
-		if time.Now().After(deadline) {
-			return false
+		held, now := done(), time.Now()
+		if held || now.After(deadline) {
+			return held && !now.After(deadline)
 		}
 		select {
 		case <-stop:

@@ -57,6 +57,8 @@ type Latencies struct {
 	RPC map[string]map[string]Phases
 	// Machine is how late the machine was, by host; may be nil.
 	Machine map[string]Lateness
+	// Methods are those that must have been called on each host; nil leaves it at those that were.
+	Methods []string
 	// WithFaults is false where the run had no fault; then all calls stand in Healthy, and those are judged.
 	WithFaults bool
 }
@@ -75,6 +77,11 @@ func (l Latencies) Judge(bound LatencyBound, hosts []string) (ok bool, detail st
 	for _, host := range hosts {
 		if len(l.RPC[host]) == 0 {
 			broken = append(broken, host+": no call was measured")
+		}
+		for _, method := range l.Methods {
+			if _, called := l.RPC[host][method]; !called && len(l.RPC[host]) > 0 {
+				broken = append(broken, fmt.Sprintf("%s %s: it was never called", host, method))
+			}
 		}
 		late := l.Machine[host]
 		for _, method := range sortedKeys(l.RPC[host]) {

@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"sort"
@@ -74,6 +75,24 @@ func touches(spans []Span, from, to float64) bool {
 		}
 	}
 	return false
+}
+
+// Unmeasured returns the longest stretch of the span in which no call of any method was under way, in seconds, and when it began.
+func Unmeasured(calls map[string][]Call, span Span) (gap, began float64) {
+	var all []Call
+	for _, list := range calls {
+		all = append(all, list...)
+	}
+	slices.SortFunc(all, func(a, b Call) int { return cmp.Compare(a.T, b.T) })
+	last := span.From
+	began = last
+	for _, c := range append(all, Call{T: span.To}) {
+		if g := min(c.T, span.To) - last; g > gap {
+			gap, began = g, last
+		}
+		last = max(last, c.T+c.MS/1000)
+	}
+	return gap, began
 }
 
 // FaultSpans returns the time of faults: each from injection until it was proven gone (or healed, or the run's end),

@@ -358,3 +358,15 @@ func TestEmptyListsAreNotNull(t *testing.T) {
 	_, err = Read(filepath.Join(dir, "none"))
 	require.ErrorContains(t, err, "none")
 }
+
+// A method that was never called was not judged, so the claim does not hold.
+func TestJudgeRPCWantsEveryMethod(t *testing.T) {
+	quick := Latency{N: 100, P50MS: 1, P99MS: 2, MaxMS: 3}
+	figures := Latencies{RPC: map[string]map[string]Phases{"h": {"get_view": {Healthy: quick, Fault: quick}}}, WithFaults: true, Methods: []string{"get_view"}}
+	ok, detail := figures.Judge(LatencyBound{10, 250}, []string{"h"})
+	require.True(t, ok, detail)
+	figures.Methods = append(figures.Methods, "put_stats")
+	ok, detail = figures.Judge(LatencyBound{10, 250}, []string{"h"})
+	require.False(t, ok)
+	require.Contains(t, detail, "h put_stats: it was never called")
+}
