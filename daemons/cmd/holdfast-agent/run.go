@@ -9,14 +9,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime/debug"
-	"time"
-
-	sd "github.com/coreos/go-systemd/v22/daemon"
 
 	"github.com/holdfast-ha/holdfast/daemons/agent/shell"
 	"github.com/holdfast-ha/holdfast/daemons/brokerlink"
 	"github.com/holdfast-ha/holdfast/daemons/clock"
+	"github.com/holdfast-ha/holdfast/daemons/cmd/internal/process"
 	"github.com/holdfast-ha/holdfast/daemons/config"
 	"github.com/holdfast-ha/holdfast/daemons/journal"
 	"github.com/holdfast-ha/holdfast/daemons/vm"
@@ -35,11 +32,8 @@ const (
 // defaultConfig is where a package puts the configuration.
 const defaultConfig = "/etc/holdfast/holdfast.conf"
 
-// stdio is what a process is born with.
-type stdio struct {
-	in       io.Reader
-	out, err io.Writer
-}
+// stdio is what a process is born with, as far as the agent uses it.
+type stdio struct{ out, err io.Writer }
 
 // run is the whole program; it returns the exit code.
 func run(ctx context.Context, args []string, std stdio) int {
@@ -57,7 +51,7 @@ func run(ctx context.Context, args []string, std stdio) int {
 		fmt.Fprintf(std.err, "%s: unexpected argument %q; options begin with --\n", flags.Name(), flags.Arg(0))
 		return exitUsage
 	case *version:
-		fmt.Fprintln(std.out, flags.Name(), versionText())
+		fmt.Fprintln(std.out, flags.Name(), process.Version())
 		return exitOK
 	}
 	cfg, err := config.Load(*path)
@@ -81,7 +75,7 @@ func run(ctx context.Context, args []string, std stdio) int {
 // assemble makes everything that the agent runs with but the log.
 func assemble(cfg config.Config) (options shell.Options, closeDriver func(), err error) {
 	options = shell.Options{
-		Config: cfg, HostName: cfg.HostName, Clock: clock.System(), Notify: tellSystemd,
+		Config: cfg, HostName: cfg.HostName, Clock: clock.System(), Notify: process.TellSystemd,
 		Broker: brokerlink.New(cfg.BrokerSocket, cfg.Timing.RPCTimeout),
 	}
 	if options.HostName == "" {
@@ -115,12 +109,9 @@ func serve(ctx context.Context, options shell.Options, log io.Writer) int {
 	logger, lines := journal.New(log, options.Config.Level())
 	options.Log = logger
 	grace := options.Config.Timing.ShutdownGrace
-	// Whatever the orderly stop may hang in, the process ends: this touches neither a socket nor the log.
-	stopTimer := context.AfterFunc(ctx, func() {
-		time.AfterFunc(grace+grace/4, func() { os.Exit(exitForced) })
-	})
-	defer stopTimer()
-	logger.Info("agent starts", "version", versionText(), "host_id", options.Config.HostID, "host_name", options.HostName,
+	// Whatever the orderly stop may hang in, the process ends.
+	defer process.EndForced(ctx, grace+grace/4, func() { os.Exit(exitForced) })()
+	logger.Info("agent starts", "version", process.Version(), "host_id", options.Config.HostID, "host_name", options.HostName,
 		"broker", options.Config.BrokerSocket, "vm_driver", options.Config.VMDriver, "time_factor", options.Config.TimeFactor)
 	err := shell.Run(ctx, options)
 	code := outcome(logger, err)
@@ -141,24 +132,4 @@ func outcome(logger *slog.Logger, err error) int {
 		logger.Error(err.Error())
 		return exitConfig
 	}
-}
-
-// tellSystemd sends a message to the service manager, if there is one.
-func tellSystemd(message string) error {
-	_, err := sd.SdNotify(false, message)
-	return err
-}
-
-func versionText() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	text := info.Main.Version
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			text += " " + setting.Value
-		}
-	}
-	return text + " " + info.GoVersion
 }

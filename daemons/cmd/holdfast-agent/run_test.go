@@ -128,3 +128,36 @@ func read(t *testing.T, socket *net.UnixConn) string {
 	require.NoError(t, err, "no message to the service manager")
 	return string(buffer[:n])
 }
+
+// A timer of the forced end that outlives run would end whoever called it, here the tests' own process.
+func TestForcedEndIsCalledOff(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	path := configFile(t, "host_id = 7", "host_name = h7", "shutdown_grace = 200ms")
+	code, _, log := runWith(ctx, t, "--config", path)
+	require.Equal(t, exitNotOrderly, code, log)
+	time.Sleep(500 * time.Millisecond)
+}
+
+// The log's reader dies; the agent goes on, and ends by SIGTERM with its own exit code.
+func TestLogWithoutReaderDoesNotEndTheAgent(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notify.sock")
+	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	require.NoError(t, err)
+	defer socket.Close()
+	reader, log, err := os.Pipe()
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "--config", configFile(t, "host_id = 7", "host_name = h7", "shutdown_grace = 2s"))
+	cmd.Env = append(os.Environ(), "HOLDFAST_AGENT_TEST_MAIN=1", "NOTIFY_SOCKET="+path)
+	cmd.Stderr = log
+	require.NoError(t, cmd.Start())
+	require.NoError(t, log.Close())
+	require.NoError(t, reader.Close())
+	require.Equal(t, "READY=1", read(t, socket))
+	for range 3 { // each turn has a log line
+		require.Contains(t, read(t, socket), "STATUS=")
+	}
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	_ = cmd.Wait()
+	require.Equal(t, exitNotOrderly, cmd.ProcessState.ExitCode(), cmd.ProcessState.String())
+}

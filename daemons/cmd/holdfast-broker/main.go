@@ -16,15 +16,11 @@
 package main
 
 import (
-	"context"
 	"os"
-	"os/signal"
-	"syscall"
+
+	"github.com/holdfast-ha/holdfast/daemons/cmd/internal/process"
 )
 
 func main() {
-	ctx, restore := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	// After the first signal the next one has its usual effect.
-	context.AfterFunc(ctx, restore)
-	os.Exit(run(ctx, os.Args, stdio{out: os.Stdout, err: os.Stderr}))
+	os.Exit(run(process.Context(), os.Args, stdio{out: os.Stdout, err: os.Stderr}))
 }

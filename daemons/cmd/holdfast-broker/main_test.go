@@ -182,3 +182,30 @@ func TestAnEndWithoutStorageIsBoundedAndSaysSo_S5(t *testing.T) {
 	require.Equal(t, exitNotOrderly, cmd.ProcessState.ExitCode(), log.String())
 	require.Contains(t, log.String(), "gave up")
 }
+
+// The log's reader dies; the broker goes on, and ends by SIGTERM in order.
+func TestALogWithoutReaderDoesNotEndTheBroker(t *testing.T) {
+	path, socket := conf(t, "")
+	reader, log, err := os.Pipe()
+	require.NoError(t, err)
+	cmd := exec.Command(os.Args[0], "--config", path)
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.Stderr = log
+	require.NoError(t, cmd.Start())
+	require.NoError(t, log.Close())
+	require.NoError(t, reader.Close())
+	link := brokerlink.New(socket, 5*time.Second)
+	refuse := func() error {
+		_, err := link.PutStats(t.Context(), 99, make([]byte, 512)) // a refusal is a log line
+		return err
+	}
+	require.Eventually(t, func() bool { return refuse() == nil }, patience, 10*time.Millisecond)
+	for range 3 {
+		time.Sleep(50 * time.Millisecond)
+		require.NoError(t, refuse())
+	}
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	_ = cmd.Wait()
+	require.Equal(t, exitOK, cmd.ProcessState.ExitCode(), cmd.ProcessState.String())
+}

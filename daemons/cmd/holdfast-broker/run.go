@@ -9,12 +9,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime/debug"
-	"time"
-
-	sd "github.com/coreos/go-systemd/v22/daemon"
 
 	"github.com/holdfast-ha/holdfast/daemons/broker/shell"
+	"github.com/holdfast-ha/holdfast/daemons/cmd/internal/process"
 	"github.com/holdfast-ha/holdfast/daemons/config"
 	"github.com/holdfast-ha/holdfast/daemons/journal"
 	"github.com/holdfast-ha/holdfast/daemons/vm"
@@ -52,7 +49,7 @@ func run(ctx context.Context, args []string, std stdio) int {
 		fmt.Fprintf(std.err, "%s: unexpected argument %q; options begin with --\n", flags.Name(), flags.Arg(0))
 		return exitUsage
 	case *version:
-		fmt.Fprintln(std.out, flags.Name(), versionText())
+		fmt.Fprintln(std.out, flags.Name(), process.Version())
 		return exitOK
 	}
 	cfg, err := config.Load(*path)
@@ -66,7 +63,7 @@ func run(ctx context.Context, args []string, std stdio) int {
 		return exitConfig
 	}
 	defer closeEngine()
-	options := shell.Options{Config: cfg, VM: engine, Notify: tellSystemd}
+	options := shell.Options{Config: cfg, VM: engine, Notify: process.TellSystemd}
 	if err := options.Check(); err != nil {
 		fmt.Fprintf(std.err, "%s: %s: %v\n", flags.Name(), *path, err)
 		return exitConfig
@@ -96,33 +93,15 @@ func serve(ctx context.Context, options shell.Options, log io.Writer) int {
 	logger, lines := journal.New(log, cfg.Level())
 	options.Log = logger
 	grace := cfg.Timing.ShutdownGrace
-	defer endForced(ctx, grace+grace/4)()
-	logger.Info("broker starts", "version", versionText(), "host_id", cfg.HostID, "whiteboard", cfg.WhiteboardPath,
+	// Whatever the orderly stop may hang in, the process ends.
+	defer process.EndForced(ctx, grace+grace/4, func() { os.Exit(exitForced) })()
+	logger.Info("broker starts", "version", process.Version(), "host_id", cfg.HostID, "whiteboard", cfg.WhiteboardPath,
 		"lockspace", cfg.LockspacePath, "vm_driver", cfg.VMDriver, "time_factor", cfg.TimeFactor)
 	code := outcome(logger, shell.Run(ctx, options))
 	flush, done := context.WithTimeout(context.WithoutCancel(ctx), grace/10)
 	defer done()
 	_ = lines.Close(flush) // a log that cannot be written has nowhere to say so
 	return code
-}
-
-// endForced sees to it that the process ends within limit after ctx has ended, whatever the orderly stop hangs in. It
-// touches neither storage nor the log. The function returned calls it off.
-func endForced(ctx context.Context, limit time.Duration) (callOff func()) {
-	done := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		timer := time.NewTimer(limit)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			os.Exit(exitForced)
-		case <-done:
-		}
-	})
-	return func() {
-		stop()
-		close(done)
-	}
 }
 
 func outcome(logger *slog.Logger, err error) int {
@@ -136,24 +115,4 @@ func outcome(logger *slog.Logger, err error) int {
 		logger.Error(err.Error())
 		return exitConfig
 	}
-}
-
-// tellSystemd sends a message to the service manager, if there is one.
-func tellSystemd(message string) error {
-	_, err := sd.SdNotify(false, message)
-	return err
-}
-
-func versionText() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	text := info.Main.Version
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			text += " " + setting.Value
-		}
-	}
-	return text + " " + info.GoVersion
 }
