@@ -130,10 +130,10 @@ func (l *Lane) serve() {
 	for r := range l.requests {
 		err := r.Run()
 		ended := clock.Now()
-		if err != nil {
-			l.failed.Add(1)
-		}
 		l.completed.Add(1)
+		if err != nil {
+			l.failed.Add(1) // after completed, and State reads them the other way round: never more failures than ends
+		}
 		_, segment, _ := unpack(l.current.Load())
 		l.mu.Lock()
 		l.busy = false
@@ -168,7 +168,7 @@ func (l *Lane) State() State {
 		s.Busy = true
 		s.Op, s.Segment, s.Since = unpack(word)
 	}
-	s.Failed = l.failed.Load()
+	s.Failed = l.failed.Load() // before completed
 	s.Completed = l.completed.Load()
 	return s
 }

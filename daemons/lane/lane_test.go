@@ -329,3 +329,32 @@ func BenchmarkRoundTrip(b *testing.B) {
 		<-events
 	}
 }
+
+// The two counters are not one word: whoever looks between them must not see more failures than ends.
+func TestStateNeverShowsMoreFailuresThanEnds(t *testing.T) {
+	done := make(chan lane.Done, 1)
+	l := lane.New("t-count", func(d lane.Done) { done <- d })
+	defer func() { l.Close(); <-l.Ended() }()
+	stop, looked := make(chan struct{}), make(chan lane.State, 1)
+	go func() {
+		var bad lane.State
+		for {
+			if s := l.State(); s.Failed > s.Completed {
+				bad = s
+			}
+			select {
+			case <-stop:
+				looked <- bad
+				return
+			default:
+			}
+		}
+	}()
+	for range 20_000 {
+		require.True(t, l.Start(lane.Request{Op: lane.OpWrite, Run: func() error { return errors.New("failed") }}))
+		<-done
+	}
+	close(stop)
+	bad := <-looked
+	require.LessOrEqual(t, bad.Failed, bad.Completed)
+}

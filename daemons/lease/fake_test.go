@@ -114,6 +114,21 @@ func TestWaitingCallOutlivesTimeout(t *testing.T) {
 	requireKind(t, KindTimeout, f.AddLockspace(t.Context(), l, false, time.Second))
 }
 
+// TestWritingALockspaceOutlivesTimeout: sanlock goes on writing when nobody waits any more, so giving up early would let
+// a join meet the rest of it.
+func TestWritingALockspaceOutlivesTimeout(t *testing.T) {
+	t.Parallel()
+	f := fakeServer(t, func(conn net.Conn, _ []byte) {
+		time.Sleep(time.Second) // longer than the client's timeout
+		_, _ = conn.Write(header(cmdWriteLockspace, headerSize, 0, 0))
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	l := Lockspace{Name: "x", Path: "/x"}
+	require.NoError(t, f.WriteLockspace(ctx, l, time.Second))
+	requireKind(t, KindTimeout, f.WriteLockspace(t.Context(), l, time.Second))
+}
+
 func TestBadAnswers(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

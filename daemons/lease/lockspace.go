@@ -36,7 +36,8 @@ func (c Client) lockspaceCommand(op string, number uint32, l Lockspace) (command
 
 // WriteLockspace initialises the area of l: every host id free, whoever holds one loses it. It writes a whole area
 // (1 MiB for Sector512|Align1M) and blocks as long as the storage does. Flags come from Geometry; without flags
-// sanlock looks at the path. ioTimeout is stored in the records; whole seconds, 0 = 10 s.
+// sanlock looks at the path. ioTimeout is stored in the records; whole seconds, 0 = 10 s. It waits for the end, bounded by
+// ctx, or by Client.Timeout when ctx has no deadline: sanlock goes on writing when nobody waits any more.
 //
 // It must not run while any host of the cluster holds or joins the lockspace; sanlock does not check that.
 func (c Client) WriteLockspace(ctx context.Context, l Lockspace, ioTimeout time.Duration) error {
@@ -47,6 +48,7 @@ func (c Client) WriteLockspace(ctx context.Context, l Lockspace, ioTimeout time.
 	if cmd.data2, err = wholeSeconds(ioTimeout); err != nil {
 		return c.fail(cmd, KindRequest, err)
 	}
+	cmd.waits = true
 	_, err = c.roundTrip(ctx, cmd)
 	return err
 }
