@@ -143,6 +143,7 @@ func (c *Core) stopWanted(now clock.Mono, out *outcome) {
 	}
 	c.stop = stopping{wanted: true, drainUntil: now.Add(c.set.DrainLimit), until: now.Add(c.set.StopLimit)}
 	c.lease.wanted = false
+	c.mail.hurry() // a pause may be longer than the end: each record has one more try
 	c.beginRelease(now, out)
 	out.changed = true
 }
@@ -156,7 +157,8 @@ func (c *Core) endIfDone(now clock.Mono, out *outcome) {
 	if c.set.StorageMissing != "" {
 		written = true
 	}
-	released := c.lease.op != LeaseLeave && (c.lease.state == None || c.lease.state == Lost || c.lease.kept)
+	// A join that has not been answered may still bring a lease.
+	released := c.lease.op != LeaseLeave && c.lease.op != LeaseJoin && (c.lease.state == None || c.lease.state == Lost || c.lease.kept)
 	drainOver := written || now >= c.stop.drainUntil
 	if (!drainOver || !released) && now < c.stop.until {
 		return

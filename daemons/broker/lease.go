@@ -96,24 +96,32 @@ func (c *Core) releaseWanted(now clock.Mono, e ReleaseWanted, out *outcome) {
 	out.reply(e.Token, errors.New("no host id is held"))
 }
 
-// beginRelease brings the lease on its way out and reports whether there is one.
+// beginRelease brings the lease on its way out and reports whether there is one. A join that has been asked for and not
+// been answered counts as one: what it brings goes the same way as soon as it is there.
 func (c *Core) beginRelease(now clock.Mono, out *outcome) bool {
 	l := &c.lease
 	switch l.state {
 	case Held:
 		l.drainUntil, l.leaveAt, l.kept = now.Add(c.set.DrainLimit), 0, false
+		c.mail.hurry() // peers wait for the last record
 		c.become(now, Draining, "writing what is pending before the release", out)
 	case Joining:
-		l.drainUntil, l.leaveAt, l.kept = now, 0, false
-		c.become(now, Draining, "released while joining", out)
+		c.leaveUnwanted(now, out)
 	case Lost:
 		c.become(now, None, "released after it was lost", out)
-		return false
+		return l.op == LeaseJoin
 	case None:
-		return false
+		return l.op == LeaseJoin
 	case Draining, Leaving:
 	}
 	return true
+}
+
+// leaveUnwanted leaves a lockspace that is being joined and that nobody wants any more.
+func (c *Core) leaveUnwanted(now clock.Mono, out *outcome) {
+	l := &c.lease
+	l.drainUntil, l.leaveAt, l.kept = now, 0, false
+	c.become(now, Draining, "released while joining", out)
 }
 
 // resetWanted refuses while this host uses the lockspace or another one may.
@@ -184,13 +192,7 @@ func (c *Core) leaseObserved(now clock.Mono, e LeaseObserved, out *outcome) {
 	case LeasePoll:
 		c.leasePolled(now, e, out)
 	case LeaseJoin:
-		if e.Err != nil {
-			l.joinAt = now.Add(c.set.LeaseRetry)
-			c.become(now, c.unheld(), "joining failed: "+e.Err.Error(), out)
-			return
-		}
-		l.pollAt = now.Add(min(c.set.LeasePoll, time.Second))
-		c.become(now, Joining, "sanlock is adding the lockspace", out)
+		c.leaseJoined(now, e, out)
 	case LeaseLeave:
 		c.leaseLeft(now, e, out)
 	case LeaseReset:
@@ -202,6 +204,21 @@ func (c *Core) leaseObserved(now clock.Mono, e LeaseObserved, out *outcome) {
 		}
 		l.joinAt = 0
 		c.become(now, l.state, detail, out)
+	}
+}
+
+// leaseJoined takes the end of an attempt to join.
+func (c *Core) leaseJoined(now clock.Mono, e LeaseObserved, out *outcome) {
+	l := &c.lease
+	switch {
+	case e.Err != nil:
+		l.joinAt = now.Add(c.set.LeaseRetry)
+		c.become(now, c.unheld(), "joining failed: "+e.Err.Error(), out)
+	case !l.wanted:
+		c.leaveUnwanted(now, out)
+	default:
+		l.pollAt = now.Add(min(c.set.LeasePoll, time.Second))
+		c.become(now, Joining, "sanlock is adding the lockspace", out)
 	}
 }
 

@@ -206,6 +206,61 @@ func TestALeaseInUseIsNotTakenFromUnderTheEngine(t *testing.T) {
 	require.True(t, r.core.lease.held)
 }
 
+// The release comes while the command to join is on its way to sanlock: what it brings is given back at once.
+func TestReleaseWhileTheJoinIsBeingAskedFor(t *testing.T) {
+	asked := func(t *testing.T) *rig {
+		r := newRig(t, testSettings())
+		r.step(Tick{})
+		r.finishLease(SeenAbsent, nil)
+		require.False(t, r.lock().OK)
+		require.Equal(t, LeaseJoin, r.leasing)
+		return r
+	}
+	t.Run("released", func(t *testing.T) {
+		r := asked(t)
+		require.True(t, r.release().OK, "there will be something to release")
+		r.finishLease(0, nil)
+		require.Equal(t, LeaseLeave, r.leasing)
+		r.finishLease(0, nil)
+		r.poll(SeenAbsent)
+		require.Equal(t, None, r.core.lease.state)
+	})
+	t.Run("released and wanted again", func(t *testing.T) {
+		r := asked(t)
+		require.True(t, r.release().OK)
+		require.False(t, r.lock().OK)
+		r.finishLease(0, nil)
+		r.poll(SeenHeld)
+		require.Equal(t, Held, r.core.lease.state)
+	})
+	t.Run("released, and the join fails", func(t *testing.T) {
+		r := asked(t)
+		require.True(t, r.release().OK)
+		r.finishLease(0, errIO)
+		require.Equal(t, None, r.core.lease.state)
+		r.poll(SeenAbsent)
+		require.Equal(t, None, r.core.lease.state)
+	})
+	t.Run("stopped", func(t *testing.T) {
+		r := asked(t)
+		r.step(Stop{})
+		require.Nil(t, r.stopped, "sanlock is about to hold the host id")
+		r.finishLease(0, nil)
+		require.Equal(t, LeaseLeave, r.leasing)
+		r.finishLease(0, nil)
+		require.Nil(t, r.stopped)
+		r.poll(SeenAbsent)
+		require.Equal(t, &Stopped{Clean: true}, r.stopped)
+	})
+	t.Run("stopped, and sanlock does not answer", func(t *testing.T) {
+		r := asked(t)
+		r.step(Stop{})
+		r.wait(testSettings().StopLimit)
+		require.NotNil(t, r.stopped)
+		require.False(t, r.stopped.Clean)
+	})
+}
+
 func TestResetIsRefusedWhileTheLockspaceMayBeInUse(t *testing.T) {
 	reset := func(r *rig) Reply {
 		return r.ask(func(token Token) Event { return ResetWanted{Token: token} })
@@ -241,6 +296,10 @@ func TestResetIsRefusedWhileTheLockspaceMayBeInUse(t *testing.T) {
 	})
 	t.Run("a record was seen to change lately", func(t *testing.T) {
 		r := fresh(t, map[int][]byte{5: record(t, 5, 1)})
+		require.Contains(t, reset(r).Reason, "host 5 published")
+	})
+	t.Run("a segment that cannot be read was seen to change lately", func(t *testing.T) {
+		r := fresh(t, map[int][]byte{5: text("2|1|a record of a version to come")})
 		require.Contains(t, reset(r).Reason, "host 5 published")
 	})
 	t.Run("sanlock is silent", func(t *testing.T) {

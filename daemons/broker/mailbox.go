@@ -85,7 +85,8 @@ func (m *mailbox) written(segment int) {
 	c.failures, c.retryAt, c.problem = 0, 0, ""
 }
 
-// hurry ends all pauses, because storage has just been seen to work again. The next failure pauses longer still.
+// hurry ends all pauses, because storage has just been seen to work again, or because there is no time left to wait. The
+// next failure pauses longer still.
 func (m *mailbox) hurry() {
 	m.cells = slices.Clone(m.cells)
 	for i := range m.cells {

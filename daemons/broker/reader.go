@@ -157,7 +157,8 @@ func (c *Core) settle(now clock.Mono, cl *claim, pass Pass) {
 	}
 }
 
-// othersMayLive returns why another host may be using the lockspace, or nil if none can be.
+// othersMayLive returns why another host may be using the lockspace, or nil if none can be. A segment that cannot be read
+// counts as well: a host with a later version writes such records.
 func (c *Core) othersMayLive(now clock.Mono) error {
 	r := &c.reader
 	if c.aliveAt != 0 && now.Sub(c.aliveAt) <= c.set.AliveLimit && len(c.alive) > 0 {
@@ -167,7 +168,7 @@ func (c *Core) othersMayLive(now clock.Mono) error {
 		return errors.New("the whiteboard has not been read lately, so other hosts may be alive")
 	}
 	for _, s := range r.seen {
-		if s.segment != 0 && s.segment != c.set.HostID && !s.stopped && s.problem == "" && now.Sub(s.changedAt) <= c.set.AliveLimit {
+		if s.segment != 0 && s.segment != c.set.HostID && !s.stopped && now.Sub(s.changedAt) <= c.set.AliveLimit {
 			return fmt.Errorf("host %d published in the last %s", s.segment, c.set.AliveLimit)
 		}
 	}

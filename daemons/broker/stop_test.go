@@ -77,6 +77,50 @@ func TestStopGivesUpOnASilentSanlock(t *testing.T) {
 	require.Contains(t, r.stopped.Detail, "lease is still leaving")
 }
 
+// Pauses after errors may be longer than an end may take: each record has one more try.
+func TestStopTriesARecordThatPauses(t *testing.T) {
+	for _, segment := range []int{0, 3} {
+		t.Run(fmt.Sprintf("segment %d", segment), func(t *testing.T) {
+			r := newRig(t, testSettings())
+			r.hold()
+			data := on()
+			if segment == 3 {
+				data = record(t, 3, 100)
+			}
+			r.mustPut(segment, data)
+			for r.core.mail.cellOf(segment).failures < 6 {
+				r.wait(100 * time.Millisecond)
+				if r.writing != nil {
+					r.finishWrite(errIO)
+				}
+				if r.leasing != 0 {
+					r.finishLease(SeenHeld, nil)
+				}
+			}
+			require.Nil(t, r.writing)
+			r.step(Stop{})
+			require.NotNil(t, r.writing, "the pause lasts longer than the end")
+			r.finishWrite(nil)
+			if r.leasing == LeasePoll {
+				r.finishLease(SeenHeld, nil)
+			}
+			r.finishLease(0, nil)
+			r.poll(SeenAbsent)
+			require.Equal(t, &Stopped{Clean: true}, r.stopped)
+		})
+	}
+}
+
+func TestReleaseTriesARecordThatPauses(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.hold()
+	r.mustPut(3, record(t, 3, 100))
+	r.finishWrite(errIO)
+	require.Nil(t, r.writing)
+	require.True(t, r.release().OK)
+	require.NotNil(t, r.writing, "peers wait for the stopped record")
+}
+
 func TestStopLeavesTheLeaseToARunningEngine(t *testing.T) {
 	r := newRig(t, testSettings())
 	r.hold()
