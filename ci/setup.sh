@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 
 # The programs of the lab: they become the container image on machines without an image registry.
 LAB_PACKAGES=(nfs-ganesha nfs-ganesha-vfs rpcbind tgt sanlock qemu-utils qemu-system-common qemu-block-extra nftables iproute2 procps)
-# Program:package, installed only where the program is missing. gcc and libc6-dev are for the race detector.
+# Program:package, installed only where the program is missing. gcc and libc6-dev are for the race detector; ca-certificates, added below,
+# for the Go module proxy.
 TOOLS=(dockerd:docker.io make:make git:git gcc:gcc python3:python3 ldd:libc-bin ps:procps)
 # Where an engine that this script starts keeps its log and process id.
 ENGINE_RUN=/run/holdfast-ci
@@ -29,7 +30,7 @@ missing_packages() {
   for pair in "${TOOLS[@]}"; do
     command -v "${pair%%:*}" > /dev/null || echo "${pair#*:}"
   done
-  for pair in "${LAB_PACKAGES[@]}" libc6-dev; do
+  for pair in "${LAB_PACKAGES[@]}" libc6-dev ca-certificates; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$pair" 2> /dev/null)" = installed ] || echo "$pair"
   done
 }

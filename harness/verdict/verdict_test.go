@@ -125,7 +125,9 @@ func TestJudgeLatencyOnALateMachine(t *testing.T) {
 		ok, slow bool
 	}{
 		"as late as the machine explains":          {Latency{N: 60, P99MS: 45, MaxMS: 300}, late, true, true},
-		"later than that":                          {Latency{N: 60, P99MS: 46, MaxMS: 50}, late, false, false},
+		"one late moment of the machine is in it":  {Latency{N: 60, P50MS: 1, P99MS: 100, MaxMS: 120}, late, true, true},
+		"later than that":                          {Latency{N: 60, P50MS: 1, P99MS: 101, MaxMS: 120}, late, false, false},
+		"later than usual, and not just the few":   {Latency{N: 60, P50MS: 10, P99MS: 46, MaxMS: 50}, late, false, false},
 		"its slowest call is":                      {Latency{N: 60, P99MS: 5, MaxMS: 301}, late, false, false},
 		"each call waits for a slow write":         {Latency{N: 60, P50MS: 200, P99MS: 220, MaxMS: 230}, late, false, false},
 		"a blocked handler, on whatever machine":   {Latency{N: 3, P99MS: 1500, MaxMS: 1500}, Lateness{Seconds: 8, TypicalMS: 900, WorstMS: 900}, false, false},
