@@ -37,6 +37,7 @@ func TestBadInputIsAnsweredWithItsCure(t *testing.T) {
 	}{
 		{[]string{"run", bad}, 2, []string{bad + ":2:", `"lnae"`, "expected", `did you mean "lane"`}},
 		{[]string{"run", "scenarios/no_such.txt"}, 2, []string{"no such file", "given by path"}},
+		{[]string{"run", "scenarios/hang_write_nfs.txt", "scenarios/hang_write_nfs.txt"}, 2, []string{"both are called hang_write_nfs"}},
 		{[]string{"run", "scenarios/hang_write_nfs.txt", "--tier", "moon"}, 2, []string{"container"}},
 		{[]string{"run", "scenarios/hang_write_nfs.txt", "--binary", "holdfast-broker=/no/such"}, 2, []string{"holdfast-broker", "no such file"}},
 		{[]string{"up", "--storage", "floppy"}, 2, []string{"nfs", "iscsi"}},

@@ -32,6 +32,12 @@ type fault struct {
 	words scenario.Fault
 }
 
+// inEffect reports whether the fault may be in effect: it was injected and not healed since.
+func (f *fault) inEffect() bool {
+	s := f.State()
+	return s == lifecycle.Injected || s == lifecycle.Proven
+}
+
 // New takes over a cluster. stop is called when somebody asks for the cluster's end.
 func New(c *container.Cluster, stop context.CancelFunc) *Cluster {
 	return &Cluster{cluster: c, stop: stop}
@@ -54,15 +60,27 @@ func (c *Cluster) Inject(ctx context.Context, words string) (proof string, err e
 	if err != nil {
 		return "", err
 	}
-	f := &fault{Guarded: lifecycle.Guard(made), words: parsed}
+	return c.effect(ctx, &fault{Guarded: lifecycle.Guard(made), words: parsed})
+}
+
+// effect puts a fault into effect, proves it and keeps it. One that could not be proven is kept only where it could not be healed
+// either, so that healing can be tried again.
+func (c *Cluster) effect(ctx context.Context, f *fault) (proof string, err error) {
+	undo := func() error {
+		err := finish(ctx, f)
+		if f.inEffect() {
+			c.faults = append(c.faults, f)
+		}
+		return err
+	}
 	if err := within(ctx, f.Setup); err != nil {
 		return "", err
 	}
-	if err := errors.Join(within(ctx, f.Inject)); err != nil {
-		return "", errors.Join(err, finish(ctx, f))
+	if err := within(ctx, f.Inject); err != nil {
+		return "", errors.Join(err, undo())
 	}
 	if err := within(ctx, f.Prove); err != nil {
-		return "", errors.Join(fmt.Errorf("not proven, so it was healed again: %w", err), finish(ctx, f))
+		return "", errors.Join(fmt.Errorf("not proven, so it was healed again: %w", err), undo())
 	}
 	c.faults = append(c.faults, f)
 	last, _ := f.Last(lifecycle.Prove)
@@ -91,13 +109,15 @@ func (c *Cluster) Heal(ctx context.Context, words string) (proofs []string, err 
 		found = true
 		if err := finish(ctx, f); err != nil {
 			errs = append(errs, err)
-			if !f.ProvenGone() {
-				continue // it stays in the list: healing it can be tried again
-			}
+		}
+		if f.inEffect() {
+			continue // it stays in the list: healing it can be tried again
 		}
 		c.faults = append(c.faults[:i:i], c.faults[i+1:]...)
-		last, _ := f.Last(lifecycle.ProveGone)
-		proofs = append(proofs, f.words.String()+": "+last.Proof)
+		if f.ProvenGone() {
+			last, _ := f.Last(lifecycle.ProveGone)
+			proofs = append(proofs, f.words.String()+": "+last.Proof)
+		}
 	}
 	if which != nil && !found {
 		errs = append(errs, fmt.Errorf("%s: is not in effect; in effect: %s", which, c.list()))

@@ -3,6 +3,7 @@ package play
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/holdfast-ha/holdfast/faults/lifecycle"
+	"github.com/holdfast-ha/holdfast/harness/scenario"
 	"github.com/holdfast-ha/holdfast/harness/tier/container"
 )
 
@@ -60,4 +63,41 @@ func TestCommandsReachTheOwnerAndDownEndsIt(t *testing.T) {
 func TestFindSaysWhatToDo(t *testing.T) {
 	_, err := Find(t.TempDir())
 	require.ErrorContains(t, err, "holdfast up --out")
+}
+
+// sick is a fault whose steps fail as told.
+type sick struct{ prove, heal, gone error }
+
+func (f *sick) Setup(context.Context) error               { return nil }
+func (f *sick) Inject(context.Context) error              { return nil }
+func (f *sick) Prove(context.Context) (string, error)     { return "in effect", f.prove }
+func (f *sick) Heal(context.Context) error                { return f.heal }
+func (f *sick) ProveGone(context.Context) (string, error) { return "gone", f.gone }
+func (f *sick) Cleanup(context.Context) error             { return nil }
+func (f *sick) String() string                            { return "freeze nfs" }
+
+// A fault that was not proven gone must not be told as healed by a second attempt that has nothing left to do.
+func TestHealTellsOnlyWhatWasProvenGone(t *testing.T) {
+	c := New(&container.Cluster{}, func() {})
+	f := &sick{gone: errors.New("the server stays silent")}
+	_, err := c.effect(t.Context(), &fault{Guarded: lifecycle.Guard(f), words: scenario.Fault{Kind: scenario.FreezeNFS}})
+	require.NoError(t, err)
+	proofs, err := c.Heal(t.Context(), "")
+	require.ErrorContains(t, err, "stays silent")
+	require.Empty(t, proofs)
+	proofs, err = c.Heal(t.Context(), "")
+	require.NoError(t, err)
+	require.Empty(t, proofs, "nothing is in effect any more")
+}
+
+// A fault that could be neither proven nor healed is still there, so `heal` must still know it.
+func TestUnprovenFaultThatCannotBeHealedIsKept(t *testing.T) {
+	c := New(&container.Cluster{}, func() {})
+	f := &sick{prove: errors.New("it answered"), heal: errors.New("the engine does not answer")}
+	_, err := c.effect(t.Context(), &fault{Guarded: lifecycle.Guard(f), words: scenario.Fault{Kind: scenario.FreezeNFS}})
+	require.ErrorContains(t, err, "it answered")
+	f.heal = nil
+	proofs, err := c.Heal(t.Context(), "")
+	require.NoError(t, err)
+	require.Equal(t, []string{"freeze nfs: gone"}, proofs)
 }

@@ -78,10 +78,17 @@ func noArguments(cmd *cobra.Command, args []string) error {
 func parseAll(files []string) ([]*scenario.Scenario, error) {
 	var all []*scenario.Scenario
 	var errs []error
+	named := map[string]string{}
 	for _, file := range files {
 		sc, err := scenario.Load(file)
 		if errors.Is(err, os.ErrNotExist) {
 			err = fmt.Errorf("%w: scenario files are given by path, like scenarios/hang_write_nfs.txt", err)
+		}
+		if err == nil {
+			if other, taken := named[sc.Name]; taken {
+				err = fmt.Errorf("%s: its results would lie over those of %s, since both are called %s; run them one by one", file, other, sc.Name)
+			}
+			named[sc.Name] = file
 		}
 		errs = append(errs, err)
 		all = append(all, sc)

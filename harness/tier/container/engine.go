@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	apicontainer "github.com/moby/moby/api/types/container"
 	apimount "github.com/moby/moby/api/types/mount"
@@ -77,6 +78,11 @@ const subnetTries = 64
 // makeNetwork makes a bridge network with a subnet of its own, so that containers can have fixed addresses. The first candidate
 // comes from the run id, which keeps clusters that start together apart; the engine refuses a subnet that is taken.
 func makeNetwork(ctx context.Context, runID string, labels map[string]string) (Network, netip.Prefix, error) {
+	ctx, cancel, err := whole(ctx)
+	if err != nil {
+		return Network{}, netip.Prefix{}, err
+	}
+	defer cancel()
 	h := fnv.New32a()
 	h.Write([]byte(runID))
 	first := h.Sum32()
@@ -125,8 +131,27 @@ type containerSpec struct {
 	apparmor bool // AppArmor is active and must be told to let FUSE mounts through
 }
 
+// makeWithin bounds the making of a network or a container, which nothing else ends; see whole.
+const makeWithin = 30 * time.Second
+
+// whole returns a context for making something in the engine: it does not end when its parent does (Ctrl-C, another host's
+// failure). The engine would go on with a request whose caller went away, and make what the teardown, a moment earlier, did
+// not find.
+func whole(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	if ctx.Err() != nil {
+		return nil, nil, context.Cause(ctx)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), makeWithin)
+	return ctx, cancel, nil
+}
+
 // start starts the container with the attendant as its first process and returns its id.
 func (s containerSpec) start(ctx context.Context) (string, error) {
+	ctx, cancel, err := whole(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer cancel()
 	c, err := testcontainers.GenericContainer(ctx, testcontainers.GenericContainerRequest{
 		ContainerRequest: testcontainers.ContainerRequest{
 			Image: images.Tag, Name: "holdfast-" + s.runID + "-" + s.name,

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -105,4 +106,18 @@ func TestAttachmentThatCannotReachItsServerSaysWhy(t *testing.T) {
 	err := c.Hosts[0].attach(t.Context())
 	require.ErrorContains(t, err, "host1: attach-")
 	require.ErrorContains(t, err, "Failed to connect") // qemu-storage-daemon's own words, from its log
+}
+
+// What the engine was asked to make it makes, whoever went away meanwhile; so the maker must wait for it to be able to remove it.
+func TestMakingOutlivesItsCaller(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	making, cancel, err := whole(ctx)
+	require.NoError(t, err)
+	defer cancel()
+	interrupt()
+	require.NoError(t, making.Err())
+	_, limited := making.Deadline()
+	require.True(t, limited)
+	_, _, err = whole(ctx)
+	require.ErrorIs(t, err, context.Canceled, "nothing new is made after an interruption")
 }
