@@ -25,6 +25,9 @@ type Config struct {
 	HostName string
 	// RunDir holds sockets and small state files; on a local file system.
 	RunDir string
+	// LocalMaintenanceFile is the host's ha.conf, with upstream's two flags of local maintenance, on a local file system;
+	// a file that is not there sets nothing. Empty means that there is no local maintenance.
+	LocalMaintenanceFile string
 	// BrokerSocket is the path of the broker's RPC socket; never empty after Default, Parse or Load.
 	BrokerSocket string
 	// SocketMode is the permission of the broker's socket.

@@ -59,10 +59,12 @@ func hostKeys() []Key {
 	id.Upstream, id.Required = "host_id", true
 	return []Key{
 		id,
-		text("host_name", "", "printable ASCII without blanks and without `|`, or nothing", hostName, func(c *Config) *string { return &c.HostName },
+		text("host_name", "", "at most 64 bytes of printable ASCII without blanks, quotes and backslash and without `|`, or nothing", hostName, func(c *Config) *string { return &c.HostName },
 			"name that this host publishes; empty means what the kernel says"),
 		text("run_dir", "/run/ovirt-hosted-engine-ha", expectPath, absolutePath, func(c *Config) *string { return &c.RunDir },
 			"directory of sockets and small state files, on a local file system"),
+		text("local_maintenance_file", "/var/lib/ovirt-hosted-engine-ha/ha.conf", expectPath+", or nothing", orEmpty(absolutePath), func(c *Config) *string { return &c.LocalMaintenanceFile },
+			"the host's ha.conf with the flags local_maintenance and local_maintenance_manual, on a local file system; one that is not there sets nothing"),
 		text("broker_socket", "", expectSocket, orEmpty(socketPath), func(c *Config) *string { return &c.BrokerSocket },
 			"the broker's RPC socket; empty means broker.socket in run_dir"),
 		{

@@ -60,9 +60,10 @@ func word(value string) (string, error) {
 	return value, nil
 }
 
-// hostName accepts what may stand in a record: other hosts cut it at `|` and older ones fail on anything but ASCII.
+// hostName accepts what may stand in a record, whose first part has 512 bytes for everything: other hosts cut it at `|` and
+// older ones fail on anything but ASCII. The kernel's own names have 64 bytes at most.
 func hostName(value string) (string, error) {
-	if strings.Contains(value, "|") || len(value) > 255 {
+	if strings.ContainsAny(value, "|\"\\") || len(value) > 64 {
 		return "", errBadValue
 	}
 	return word(value)

@@ -76,7 +76,8 @@ func run(ctx context.Context, args []string, std stdio) int {
 func assemble(cfg config.Config) (options shell.Options, closeDriver func(), err error) {
 	options = shell.Options{
 		Config: cfg, HostName: cfg.HostName, Clock: clock.System(), Notify: process.TellSystemd,
-		Broker: brokerlink.New(cfg.BrokerSocket, cfg.Timing.RPCTimeout),
+		Broker:               brokerlink.New(cfg.BrokerSocket, cfg.Timing.RPCTimeout),
+		LocalMaintenanceFile: cfg.LocalMaintenanceFile,
 	}
 	if options.HostName == "" {
 		if options.HostName, err = os.Hostname(); err != nil {

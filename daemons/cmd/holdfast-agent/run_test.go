@@ -16,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/holdfast-ha/holdfast/daemons/config"
 )
 
 // TestMain runs the program itself when a test asks for it, so that signals meet the real one.
@@ -73,6 +75,17 @@ func TestCommandLine(t *testing.T) {
 			require.Contains(t, err, test.err)
 		})
 	}
+}
+
+// The flags that the engine and hosted-engine set on a host have to reach the agent.
+func TestLocalMaintenanceIsReadFromTheConfiguredFile(t *testing.T) {
+	cfg, err := config.Load(configFile(t, "host_id = 7", "host_name = h7", "local_maintenance_file = /var/tmp/ha.conf"))
+	require.NoError(t, err)
+	options, closeDriver, err := assemble(cfg)
+	require.NoError(t, err)
+	defer closeDriver()
+	require.Equal(t, "/var/tmp/ha.conf", options.LocalMaintenanceFile)
+	require.Equal(t, "/var/lib/ovirt-hosted-engine-ha/ha.conf", config.Default().LocalMaintenanceFile, "upstream's")
 }
 
 // Without a broker the agent goes on, says what is wrong, and stops within its grace period.
