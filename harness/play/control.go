@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/holdfast-ha/holdfast/harness/tier/container"
 )
 
 // SocketName is the control socket's name in a cluster's directory of sockets.
@@ -107,7 +109,7 @@ func Find(dir string) (*Client, error) {
 		socket, err := socketOf(dir)
 		return &Client{socket}, err
 	}
-	sockets, err := filepath.Glob(filepath.Join(os.TempDir(), "holdfast-*", SocketName))
+	sockets, err := filepath.Glob(filepath.Join(container.SockDirs, SocketName))
 	if err != nil {
 		return nil, err
 	}

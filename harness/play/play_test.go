@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -100,4 +101,18 @@ func TestUnprovenFaultThatCannotBeHealedIsKept(t *testing.T) {
 	proofs, err := c.Heal(t.Context(), "")
 	require.NoError(t, err)
 	require.Equal(t, []string{"freeze nfs: gone"}, proofs)
+}
+
+// Sockets lie in /tmp whatever TMPDIR says, so that is where a cluster is looked for.
+func TestFindLooksWhereSocketsAre(t *testing.T) {
+	dir, err := os.MkdirTemp("/tmp", "holdfast-find-")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	listener, err := net.Listen("unix", filepath.Join(dir, SocketName))
+	require.NoError(t, err)
+	defer listener.Close()
+	t.Setenv("TMPDIR", t.TempDir())
+	if _, err = Find(""); err != nil {
+		require.ErrorContains(t, err, "clusters are up", "there may be others")
+	}
 }

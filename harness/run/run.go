@@ -185,7 +185,7 @@ func (r *runner) openDirectory() error {
 	if err := os.WriteFile(filepath.Join(dir, report.ScenarioFile), source, 0o644); err != nil {
 		return fmt.Errorf("copy the scenario: %w", err)
 	}
-	if err := writeVersions(dir, r.options.Seed); err != nil {
+	if err := writeVersions(dir, r.options.Seed, r.options.Binaries); err != nil {
 		return err
 	}
 	r.log, err = events.Create(filepath.Join(dir, report.EventsFile))

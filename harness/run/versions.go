@@ -30,8 +30,9 @@ func Version() string {
 	return text + " " + info.GoVersion
 }
 
-// writeVersions says in the run directory what ran.
-func writeVersions(dir string, seed int64) error {
+// writeVersions says in the run directory what ran. Binaries that were put in a daemon's place are named by their paths, so that
+// nobody takes a mutant's verdict for the daemon's.
+func writeVersions(dir string, seed int64, replaced map[string]string) error {
 	var name unix.Utsname
 	_ = unix.Uname(&name)
 	versions := map[string]string{
@@ -40,6 +41,9 @@ func writeVersions(dir string, seed int64) error {
 		"architecture": runtime.GOARCH,
 		"processors":   strconv.Itoa(runtime.NumCPU()),
 		"seed":         strconv.FormatInt(seed, 10),
+	}
+	for name, path := range replaced {
+		versions[name] = "replaced by " + path
 	}
 	data, err := json.MarshalIndent(versions, "", "  ")
 	if err == nil {

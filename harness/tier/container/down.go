@@ -153,7 +153,7 @@ func removeSockDir(ctx context.Context, docker *client.Client, dir string) error
 	if dir == "" {
 		return nil
 	}
-	if ok, err := filepath.Match("/tmp/holdfast-*", dir); err != nil || !ok {
+	if ok, err := filepath.Match(SockDirs, dir); err != nil || !ok {
 		return fmt.Errorf("socket directory %q: not one of the harness's; left alone", dir)
 	}
 	err := os.RemoveAll(dir)

@@ -114,7 +114,7 @@ func findRuns(ctx context.Context, docker *client.Client) (map[string]*remains, 
 		r := of(n.Labels)
 		r.networks = append(r.networks, n.Name)
 	}
-	dirs, err := filepath.Glob("/tmp/holdfast-*/" + ownerFile)
+	dirs, err := filepath.Glob(filepath.Join(SockDirs, ownerFile))
 	if err != nil {
 		return nil, err
 	}

@@ -38,8 +38,12 @@ func newRunID(now time.Time) string {
 	return fmt.Sprintf("%s-%x", now.Format("150405"), (now.UnixMicro()%1e6)<<8|int64(os.Getpid()&0xff))
 }
 
-// sockDirOf is the directory of a run's unix sockets: in /tmp whatever TMPDIR says, because a socket's path has 107 bytes at most.
-func sockDirOf(runID string) string { return "/tmp/holdfast-" + runID }
+// SockDirs is the pattern of the directories of runs' unix sockets: in /tmp whatever TMPDIR says, because a socket's path has 107
+// bytes at most.
+const SockDirs = "/tmp/holdfast-*"
+
+// sockDirOf is the directory of a run's unix sockets.
+func sockDirOf(runID string) string { return strings.TrimSuffix(SockDirs, "*") + runID }
 
 // makeDirs makes the run's directories and volumes. Everything that a container's root will put files into is made here
 // beforehand, so that the user who runs the harness may remove it again.

@@ -18,7 +18,7 @@ func Leftovers(ctx context.Context, runID string) ([]string, error) {
 		return nil, fmt.Errorf("leftovers: %w", err)
 	}
 	defer docker.Close()
-	label, dirs := LabelRun, "/tmp/holdfast-*"
+	label, dirs := LabelRun, SockDirs
 	if runID != "" {
 		label, dirs = LabelRun+"="+runID, sockDirOf(runID)
 	}
