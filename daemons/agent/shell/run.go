@@ -35,7 +35,7 @@ func Run(ctx context.Context, o Options) error {
 	s.begin(life)
 	orderly := s.loop(life, ctx.Done())
 	end()
-	waitFor(&workers, o.Config.Timing.RPCTimeout)
+	waitFor(&workers, o.Config.Timing.ShutdownGrace/10)
 	if !orderly {
 		return ErrNotOrderly
 	}

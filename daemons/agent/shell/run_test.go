@@ -168,6 +168,24 @@ func TestStopIsBounded(t *testing.T) {
 	}
 }
 
+// The program forces the end after 1.25 times the grace period. A worker that is stuck, here in the service manager's
+// socket, must not use that up: the agent would end without saying how.
+func TestStuckWorkerDoesNotMakeTheEndAForcedOne(t *testing.T) {
+	inBubble(t, func(b *bed) {
+		b.broker.delay["put_stats"], b.broker.delay["release_host_id"] = hang, hang
+		b.options.Notify = func(string) error { time.Sleep(40 * time.Second); return nil }
+	}, func(b *bed) {
+		b.let(95 * time.Second)
+		began := time.Now()
+		b.stop()
+		require.ErrorIs(t, <-b.done, ErrNotOrderly)
+		took := time.Since(began)
+		b.done <- nil
+		b.let(time.Minute) // the worker comes back
+		require.Less(t, took, b.options.Config.Timing.ShutdownGrace*5/4)
+	})
+}
+
 // A driver that takes its time delays no turn.
 func TestSlowDriverDelaysNoTurn(t *testing.T) {
 	inBubble(t, func(b *bed) {
