@@ -65,7 +65,7 @@ type LaneView struct {
 	Name       string  `json:"name"` // the thread's name, like ha-writer
 	TID        int     `json:"tid"`  // the thread's id in the broker's pid name space
 	Busy       bool    `json:"busy"`
-	Op         string  `json:"op"`          // the operation in progress, or the last one
+	Op         string  `json:"op"`          // the operation in progress, "idle" if there is none
 	Segment    int     `json:"segment"`     // the segment it is about; -1 none
 	Since      float64 `json:"since"`       // CLOCK_MONOTONIC seconds at which the operation began
 	BlockedFor float64 `json:"blocked_for"` // seconds that the operation in progress has lasted; 0 if idle
@@ -77,7 +77,7 @@ type LaneView struct {
 // Health is the broker's table of warnings.
 type Health struct {
 	Now      float64   `json:"now"`    // the broker's CLOCK_MONOTONIC in seconds
-	OK       bool      `json:"ok"`     // no warnings
+	OK       bool      `json:"ok"`     // no warning is worse than SeverityLow
 	Uptime   float64   `json:"uptime"` // seconds since the broker started
 	Warnings []Warning `json:"warnings"`
 }

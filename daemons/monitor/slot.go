@@ -29,10 +29,9 @@ type task struct {
 	ctx     context.Context // ends when the task is stopped or replaced
 	cancel  context.CancelFunc
 
-	startedAt clock.Mono
-	text      string
-	at        clock.Mono // end of the newest measurement; 0 = none yet
-	problem   string     // why it yielded no value
+	text    string
+	at      clock.Mono // end of the newest measurement; 0 = none yet
+	problem string     // why it yielded no value
 }
 
 func newSlot(s *Set, kind Kind) *slot {
@@ -49,7 +48,7 @@ func (s *slot) start(ctx context.Context, options Options, action Action) {
 		}
 		s.task.cancel()
 	}
-	t := &task{options: options, action: action, startedAt: s.clk.Now()}
+	t := &task{options: options, action: action}
 	t.ctx, t.cancel = context.WithCancel(ctx)
 	s.task = t
 	s.nudge()

@@ -312,3 +312,20 @@ func TestArgumentReaders(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// The error of a request goes to the log: it must not carry what a client chose to send, 1 MiB of it.
+func TestErrorsDoNotRepeatLongNames(t *testing.T) {
+	long := strings.Repeat("n", 100_000)
+	for _, body := range []string{
+		"<" + long + "/>",
+		"<methodCall></" + long + ">",
+		"<methodCall><methodName>x</methodName><" + long + "/></methodCall>",
+		"<methodCall><methodName>x</methodName><params><param><value><" + long + ">1</" + long + "></value></param></params></methodCall>",
+		"<methodCall><methodName>x</methodName><params><param><value><" + long + ">1",
+		"<methodCall><methodName>x</methodName><params><param><value><int>1</" + long + "></value></param></params></methodCall>",
+	} {
+		_, _, err := UnmarshalCall([]byte(body), 0)
+		require.Error(t, err)
+		require.Less(t, len(err.Error()), 400, "%.60q gives %.200q...", body, err.Error())
+	}
+}

@@ -110,7 +110,16 @@ func newParser(body []byte, maxDepth int) *parser {
 }
 
 func (p *parser) bad(what string) error {
-	return &SyntaxError{Offset: p.d.InputOffset(), What: what}
+	return &SyntaxError{Offset: p.d.InputOffset(), What: brief(what)}
+}
+
+// brief cuts what names in a document make too long: errors go to the log, and the document is a client's.
+func brief(what string) string {
+	const limit = 200
+	if len(what) <= limit {
+		return what
+	}
+	return strings.ToValidUTF8(what[:limit], "") + "..."
 }
 
 // token returns the next start tag, end tag or text. Comments, processing
@@ -137,7 +146,7 @@ func (p *parser) token() (xml.Token, error) {
 func (p *parser) inside(element string) (xml.Token, error) {
 	tok, err := p.token()
 	if errors.Is(err, io.EOF) {
-		return nil, &SyntaxError{p.d.InputOffset(), "the document ends inside <" + element + ">", io.ErrUnexpectedEOF}
+		return nil, &SyntaxError{p.d.InputOffset(), brief("the document ends inside <" + element + ">"), io.ErrUnexpectedEOF}
 	}
 	return tok, err
 }
