@@ -227,7 +227,10 @@ func (f *Fault) probeOp() faultfs.Op {
 
 // tell says in words what a rule has done to requests of others.
 func tell(s faultfs.RuleStatus) string {
-	if s.Kind == faultfs.Latency {
+	switch {
+	case s.Kind == faultfs.Latency && s.DelayedTotal > 0 && s.WorstDelayMS == 0:
+		return fmt.Sprintf("requests of others delayed: %d, none of them to its end so far", s.DelayedTotal)
+	case s.Kind == faultfs.Latency:
 		return fmt.Sprintf("requests of others delayed: %d (shortest %.1f ms, longest %.1f ms)", s.DelayedTotal, s.LeastDelayMS, s.WorstDelayMS)
 	}
 	return fmt.Sprintf("requests of others held: %d at that moment, %d in total, the oldest for %.1f s", s.Held, s.HeldTotal, s.OldestHeld)

@@ -256,3 +256,11 @@ func TestFaultThatEndedByItselfIsNotProvenGone(t *testing.T) {
 	_, err = f.ProveGone(t.Context())
 	require.ErrorContains(t, err, "gone before it was healed")
 }
+
+// A proof must not speak of delays of 0.0 ms when no delay has ended yet.
+func TestDelaysUnderWayHaveNoLengthYet(t *testing.T) {
+	s := faultfs.RuleStatus{Rule: faultfs.Rule{Kind: faultfs.Latency}, DelayedTotal: 2}
+	require.Equal(t, "requests of others delayed: 2, none of them to its end so far", tell(s))
+	s.LeastDelayMS, s.WorstDelayMS = 200, 201
+	require.Equal(t, "requests of others delayed: 2 (shortest 200.0 ms, longest 201.0 ms)", tell(s))
+}

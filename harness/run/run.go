@@ -13,6 +13,7 @@ import (
 
 	"github.com/holdfast-ha/holdfast/daemons/clock"
 	"github.com/holdfast-ha/holdfast/daemons/config"
+	"github.com/holdfast-ha/holdfast/harness/doctor"
 	"github.com/holdfast-ha/holdfast/harness/events"
 	"github.com/holdfast-ha/holdfast/harness/needs"
 	"github.com/holdfast-ha/holdfast/harness/report"
@@ -97,6 +98,9 @@ func (r *runner) live(ctx context.Context) verdict.Evidence {
 		if ctx.Err() != nil {
 			return verdict.Evidence{Trouble: "interrupted while the cluster was built"}
 		}
+		if missing := lacking(err, doctor.Examine(ctx)); len(missing) > 0 {
+			return verdict.Evidence{Missing: missing}
+		}
 		return verdict.Evidence{Trouble: err.Error()}
 	}
 	trouble := r.perform(ctx)
@@ -111,6 +115,19 @@ func (r *runner) live(ctx context.Context) verdict.Evidence {
 		trouble = join(trouble, "the cluster was not taken down wholly: "+err.Error())
 	}
 	return verdict.Evidence{Trouble: trouble}
+}
+
+// lacking says what a machine lacks on which no cluster came up, each with how to get it, and with the failure itself; nothing where
+// the machine has all that the tier needs, so that the failure is one of the harness.
+func lacking(failure error, list []doctor.Capability) []string {
+	var missing []string
+	for _, c := range doctor.Blocking(list) {
+		missing = append(missing, fmt.Sprintf("%s: %s; get it with: %s", c.Name, c.Found, c.Cure))
+	}
+	if len(missing) > 0 {
+		missing = append(missing, failure.Error())
+	}
+	return missing
 }
 
 // build brings the cluster up and starts looking at it.

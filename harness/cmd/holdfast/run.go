@@ -65,7 +65,6 @@ func runAll(ctx context.Context, scenarios []*scenario.Scenario, f runFlags, out
 		return err
 	}
 	var outcomes []verdict.Outcome
-	var dirs []string
 	show, done := progressTo(out)
 	for _, sc := range scenarios {
 		dir := f.out
@@ -81,33 +80,25 @@ func runAll(ctx context.Context, scenarios []*scenario.Scenario, f runFlags, out
 		if err != nil {
 			return err
 		}
-		outcomes, dirs = append(outcomes, v.Verdict), append(dirs, dir)
-		fmt.Fprintf(out, "%s: %s\nreport: %s\n", v.Verdict, v.Reason, filepath.Join(dir, report.TimelineFile))
+		outcomes = append(outcomes, v.Verdict)
+		fmt.Fprintf(out, "%s: %s\n", v.Verdict, v.Reason)
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	runs, err := loadAll(dirs)
+	// Of several runs this also writes junit.xml and summary.txt over all of them into --out.
+	runs, err := report.Make(f.out)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\n%s", report.Summary(runs))
+	fmt.Fprintf(out, "\n%s\n", report.Summary(runs))
+	for _, r := range runs {
+		fmt.Fprintf(out, "report: %s\n", filepath.Join(r.Dir, report.TimelineFile))
+	}
 	if worst := verdict.Worst(outcomes...); worst != verdict.Pass {
 		return &ended{worst}
 	}
 	return nil
-}
-
-func loadAll(dirs []string) ([]*report.Run, error) {
-	var runs []*report.Run
-	for _, dir := range dirs {
-		r, err := report.Load(dir)
-		if err != nil {
-			return nil, err
-		}
-		runs = append(runs, r)
-	}
-	return runs, nil
 }
 
 func parseBinaries(pairs []string) (map[string]string, error) {
