@@ -11,6 +11,7 @@ import (
 	"github.com/holdfast-ha/holdfast/faults/lifecycle"
 	"github.com/holdfast-ha/holdfast/harness/attendant"
 	"github.com/holdfast-ha/holdfast/harness/scenario"
+	"github.com/holdfast-ha/holdfast/harness/tier/container"
 	"github.com/holdfast-ha/holdfast/harness/verdict"
 )
 
@@ -100,7 +101,10 @@ func (f *stubborn) Heal(ctx context.Context) error {
 // TestAFaultThatCouldNotBeHealedIsTriedAgain: Ctrl-C in the middle of a `heal` must not leave the fault behind.
 func TestAFaultThatCouldNotBeHealedIsTriedAgain(t *testing.T) {
 	o, _, _ := sighted()
-	r := &runner{seen: o, log: o.log, faults: []verdict.Fault{{Kind: "freeze nfs"}}}
+	r := &runner{
+		seen: o, log: o.log, faults: []verdict.Fault{{Kind: "freeze nfs"}},
+		cluster: &container.Cluster{}, options: Options{OutDir: t.TempDir()},
+	}
 	f := &stubborn{}
 	a := &activeFault{Guarded: lifecycle.Guard(f), statement: &scenario.Inject{Fault: scenario.Fault{Kind: scenario.FreezeNFS}}}
 	for _, step := range []func(context.Context) error{a.Setup, a.Inject, a.Prove} {
