@@ -55,6 +55,7 @@ type outcome struct {
 	code    int
 	output  string
 	verdict verdict.Verdict
+	dir     string // the run directory
 }
 
 // holdfast runs the program and returns its exit code and output. It is given SIGTERM at the deadline and time to clean up.
@@ -83,5 +84,5 @@ func runScenario(t *testing.T, bin, file string, args ...string) outcome {
 	code, output := holdfast(t, bin, append([]string{"run", file, "--out", dir}, args...)...)
 	v, err := verdict.Read(dir)
 	require.NoError(t, err, "the run wrote no verdict; it said:\n%s", output)
-	return outcome{code, output, v}
+	return outcome{code, output, v, dir}
 }

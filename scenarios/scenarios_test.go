@@ -31,6 +31,11 @@ func TestScenarios(t *testing.T) {
 			o := runScenario(t, bin, filepath.Join("scenarios", file))
 			require.Equal(t, verdict.Pass, o.verdict.Verdict, "%s\n%s", o.verdict.Reason, o.output)
 			require.Equal(t, 0, o.code, "exit code of a PASS; the run said:\n%s", o.output)
+			for _, left := range []string{"scenario.txt", "events.jsonl", "timeline.html", "junit.xml", "versions.json", "dumps/*/host2.txt", "hosts/host2/broker.log"} {
+				found, err := filepath.Glob(filepath.Join(o.dir, left))
+				require.NoError(t, err)
+				require.NotEmpty(t, found, "the run directory lacks %s", left)
+			}
 			t.Logf("%s in %.1f s", o.verdict.Verdict, o.verdict.WallS)
 		})
 	}

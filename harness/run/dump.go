@@ -22,7 +22,7 @@ const (
 // dumpScript prints every thread of a host's daemons as the kernel sees it: name, state, kernel function, system call with
 // arguments, kernel stack. It needs nothing but a POSIX shell.
 const dumpScript = `show() { [ -r "$2" ] && { while IFS= read -r l || [ -n "$l" ]; do echo "    $1 $l"; done < "$2"; } 2>/dev/null; }
-for name in broker agent sanlock engine; do
+for name in broker agent sanlock; do
   pid=
   [ -r "/run/holdfast/pids/$name.pid" ] && read -r pid < "/run/holdfast/pids/$name.pid"
   [ -n "$pid" ] && [ -d "/proc/$pid/task" ] || continue

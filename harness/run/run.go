@@ -58,6 +58,7 @@ type runner struct {
 	faults   []verdict.Fault
 	claims   []verdict.Claim
 	watching []watched
+	dumps    int
 	unproven string // why a fault was not proven, or not proven gone
 
 	stallVisible, recovered *float64

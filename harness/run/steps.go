@@ -60,6 +60,7 @@ func (r *runner) step(ctx context.Context, number int, statement scenario.Statem
 	case ok != nil && !*ok:
 		end.State = events.StepFailed
 		r.say("FAIL", fmt.Sprintf("%s: %s", statement, detail))
+		r.dump(ctx, fmt.Sprintf("line-%d-broken", statement.Line()))
 	case ok != nil:
 		r.say("ok", fmt.Sprintf("%s: %s", statement, detail))
 	default:
@@ -152,6 +153,9 @@ func (r *runner) inject(ctx context.Context, number int, s *scenario.Inject) (st
 func (r *runner) heal(ctx context.Context, which *scenario.Fault) (string, error) {
 	var errs []error
 	details := ""
+	if len(r.active) > 0 {
+		r.dump(ctx, "before-healing")
+	}
 	for i := len(r.active) - 1; i >= 0; i-- {
 		a := r.active[i]
 		if which != nil && a.statement.Fault != *which {
