@@ -32,7 +32,7 @@ for name in broker agent sanlock; do
     echo "  thread ${task##*/} $comm"
     while read -r key value; do [ "$key" = State: ] && echo "    state $value"; done < "$task/status"
     show wchan "$task/wchan"; show syscall "$task/syscall"; show stack "$task/stack"
-  done
+  done # threads
 done`
 
 // dump writes what every thread of every host's daemons is doing into the run directory. It is taken while each fault is in
