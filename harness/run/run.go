@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,6 +60,7 @@ type runner struct {
 	claims   []verdict.Claim
 	watching []watched
 	dumps    int
+	versions map[string]string
 	unproven string // why a fault was not proven, or not proven gone
 
 	stallVisible, recovered *float64
@@ -149,12 +151,16 @@ func (r *runner) build(ctx context.Context) error {
 	r.ready = clock.Now().Sub(r.start).Seconds()
 	r.say("", fmt.Sprintf("%s: ready", r.scenario.Cluster))
 	settings, err := config.Load(filepath.Join(cluster.Hosts[0].Dir, "holdfast.conf"))
+	if err == nil {
+		r.timing = settings.Timing
+		maps.Copy(r.versions, labVersions(ctx, cluster))
+		err = writeVersions(r.options.OutDir, r.versions)
+	}
 	if err != nil {
 		down, cancel := context.WithTimeout(context.WithoutCancel(ctx), downDeadline)
 		defer cancel()
 		return errors.Join(err, cluster.Down(down))
 	}
-	r.timing = settings.Timing
 	return nil
 }
 
@@ -203,7 +209,8 @@ func (r *runner) openDirectory() error {
 	if err := os.WriteFile(filepath.Join(dir, report.ScenarioFile), source, 0o644); err != nil {
 		return fmt.Errorf("copy the scenario: %w", err)
 	}
-	if err := writeVersions(dir, r.options.Seed, r.options.Binaries); err != nil {
+	r.versions = ourVersions(r.options.Seed, r.options.Binaries)
+	if err := writeVersions(dir, r.versions); err != nil {
 		return err
 	}
 	r.log, err = events.Create(filepath.Join(dir, report.EventsFile))
