@@ -1,9 +1,11 @@
 package container
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 )
 
 func TestBadOptionsSayWhatIsWanted(t *testing.T) {
+	whole := built(t, slices.Sorted(maps.Keys(mains()))...)
 	for name, c := range map[string]struct {
 		o    Options
 		want string
@@ -26,7 +29,7 @@ func TestBadOptionsSayWhatIsWanted(t *testing.T) {
 		"factor":       {Options{RunDir: "x", TimeFactor: 0.01}, "want 0.05 to 10"},
 		"io_timeout":   {Options{RunDir: "x", IOTimeout: 1500 * time.Millisecond}, "whole seconds"},
 		"binary":       {Options{RunDir: "x", BinDir: "/nonexistent"}, "make build"},
-		"replacement":  {Options{RunDir: "x", Binaries: map[string]string{"holdfast-broker": "/etc/passwd"}}, "not a program"},
+		"replacement":  {Options{RunDir: "x", BinDir: whole, Binaries: map[string]string{"holdfast-broker": "/etc/passwd"}}, "not a program"},
 		"loader":       {Options{RunDir: "x", Binaries: map[string]string{"holdfast-attendant": "/bin/sh"}, StopAfter: StageServers}, "CGO_ENABLED=0"},
 	} {
 		t.Run(name, func(t *testing.T) {
