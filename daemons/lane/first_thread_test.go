@@ -43,7 +43,7 @@ func TestALaneNeverTakesTheFirstThread(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	child := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestALaneNeverTakesTheFirstThread$", "-test.v", "-test.timeout=60s")
-	child.Env = append(os.Environ(), "LANE_TEST_CHILD=1")
+	child.Env = append(os.Environ(), "LANE_TEST_CHILD=1", "GORACE=atexit_sleep_ms=0")
 	out, err := child.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.Contains(t, string(out), "--- PASS")
