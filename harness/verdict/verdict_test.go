@@ -125,8 +125,8 @@ func TestJudgeLatencyOnALateMachine(t *testing.T) {
 		ok, slow bool
 	}{
 		"as late as the machine explains":          {Latency{N: 60, P99MS: 45, MaxMS: 300}, late, true, true},
-		"one late moment of the machine is in it":  {Latency{N: 60, P50MS: 1, P99MS: 100, MaxMS: 120}, late, true, true},
-		"later than that":                          {Latency{N: 60, P50MS: 1, P99MS: 101, MaxMS: 120}, late, false, false},
+		"one late moment of the machine is in it":  {Latency{N: 60, P50MS: 1, P99MS: 300, MaxMS: 300}, late, true, true},
+		"later than that":                          {Latency{N: 60, P50MS: 1, P99MS: 301, MaxMS: 301}, late, false, false},
 		"later than usual, and not just the few":   {Latency{N: 60, P50MS: 10, P99MS: 46, MaxMS: 50}, late, false, false},
 		"its slowest call is":                      {Latency{N: 60, P99MS: 5, MaxMS: 301}, late, false, false},
 		"each call waits for a slow write":         {Latency{N: 60, P50MS: 200, P99MS: 220, MaxMS: 230}, late, false, false},
