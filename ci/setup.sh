@@ -154,6 +154,16 @@ mount_cgroups() {
   "${SUDO[@]}" mount -t cgroup2 cgroup2 /sys/fs/cgroup
 }
 
+# forget_dead FILE PROGRAM removes the process id file that a killed engine left. Its number may be somebody else's by now, or that
+# of a process which has ended and was not collected yet; the engine would take either for its own and wait for it in vain.
+forget_dead() {
+  local file=$1 program=$2 pid
+  pid=$("${SUDO[@]}" cat "$file" 2> /dev/null) || return 0
+  if [ "$(cat "/proc/$pid/comm" 2> /dev/null)" = "$program" ] && ! grep -q '^State:.Z' "/proc/$pid/status" 2> /dev/null; then return 0; fi
+  say "engine: $file is of a $program that has ended; removing it"
+  "${SUDO[@]}" rm -f "$file"
+}
+
 start_engine() {
   if [ -d /run/systemd/system ]; then
     say "engine: starting the service docker"
@@ -161,6 +171,9 @@ start_engine() {
   else
     say "engine: starting dockerd (log $ENGINE_RUN/dockerd.log, process id $ENGINE_RUN/dockerd.pid)"
     mount_cgroups
+    forget_dead /run/docker/containerd/containerd.pid containerd
+    forget_dead /run/docker.pid dockerd
+    forget_dead "$ENGINE_RUN/dockerd.pid" dockerd
     "${SUDO[@]}" mkdir -p "$ENGINE_RUN"
     # The group of the socket is the caller's, so that no new log-in is needed. cgroupfs, because there is no systemd to ask.
     "${SUDO[@]}" sh -c 'setsid nohup dockerd --exec-opt native.cgroupdriver=cgroupfs --group "$1" --pidfile "$2/dockerd.pid" \
