@@ -134,7 +134,7 @@ type Lease struct {
 // EngineEvent is what a stand-in engine reports in its own log.
 type EngineEvent string
 
-// The engine's own events. The runner adds EngineGone when it sees that the process ended without a word.
+// The engine's own events. EngineGone is for a witness that sees the process end without a word; nothing writes it yet.
 const (
 	EngineStart        EngineEvent = "start" // the process runs
 	EngineLease        EngineEvent = "lease" // it holds the engine's lease and may write to its disk

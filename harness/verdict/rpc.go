@@ -56,7 +56,7 @@ func JudgeLatency(bound LatencyBound, p Phases, late Lateness) (ok, slow bool) {
 	return excused, excused
 }
 
-// Latencies is what JudgeRPC judges.
+// Latencies is what `always rpc` judges.
 type Latencies struct {
 	// RPC is by host, then by method.
 	RPC map[string]map[string]Phases
@@ -66,12 +66,6 @@ type Latencies struct {
 	Methods []string
 	// WithFaults is false where the run had no fault; then all calls stand in Healthy, and those are judged.
 	WithFaults bool
-}
-
-// JudgeRPC judges `always rpc` for some hosts, over every method that was called there. Where the run had no fault, all
-// calls stand in Healthy; then pass withFaults=false and those are judged. See Latencies.Judge.
-func JudgeRPC(bound LatencyBound, hosts []string, rpc map[string]map[string]Phases, withFaults bool) (ok bool, detail string) {
-	return Latencies{RPC: rpc, WithFaults: withFaults}.Judge(bound, hosts)
 }
 
 // Judge judges `always rpc` for some hosts, over every method that was called there.

@@ -163,19 +163,19 @@ func TestJudgeRPCTellsFigures(t *testing.T) {
 		"host1": {"get_stats": {Healthy: quick, Fault: quick}},
 		"host2": {"get_stats": {Healthy: quick, Fault: quick}, "put_stats": {Healthy: quick, Fault: Latency{N: 5, P50MS: 4000, P99MS: 5000, MaxMS: 5000, Failed: 2}}},
 	}
-	ok, detail := JudgeRPC(bound, []string{"host1"}, rpc, true)
+	ok, detail := Latencies{RPC: rpc, WithFaults: true}.Judge(bound, []string{"host1"})
 	require.True(t, ok)
 	require.Equal(t, "1 methods, the slowest host1 get_stats: healthy n=300 p50=0.30 p99=2.00 max=9.00 ms, fault n=300 p50=0.30 p99=2.00 max=9.00 ms", detail)
-	ok, detail = JudgeRPC(bound, []string{"host1", "host2"}, rpc, true)
+	ok, detail = Latencies{RPC: rpc, WithFaults: true}.Judge(bound, []string{"host1", "host2"})
 	require.False(t, ok)
 	require.Equal(t, "host2 put_stats: healthy n=300 p50=0.30 p99=2.00 max=9.00 ms, fault n=5 p50=4000.00 p99=5000.00 max=5000.00 ms (2 without an answer)", detail)
-	ok, detail = JudgeRPC(bound, []string{"host3"}, rpc, true)
+	ok, detail = Latencies{RPC: rpc, WithFaults: true}.Judge(bound, []string{"host3"})
 	require.False(t, ok)
 	require.Equal(t, "host3: no call was measured", detail)
-	ok, _ = JudgeRPC(bound, []string{"host1"}, map[string]map[string]Phases{"host1": {"m": {Healthy: quick}}}, false)
+	ok, _ = Latencies{RPC: map[string]map[string]Phases{"host1": {"m": {Healthy: quick}}}}.Judge(bound, []string{"host1"})
 	require.True(t, ok, "without a fault the healthy calls are judged")
 	slow := Latency{N: 300, P50MS: 1, P99MS: 30, MaxMS: 60}
-	ok, detail = JudgeRPC(bound, []string{"h"}, map[string]map[string]Phases{"h": {"m": {Healthy: slow, Fault: slow}}}, true)
+	ok, detail = Latencies{RPC: map[string]map[string]Phases{"h": {"m": {Healthy: slow, Fault: slow}}}, WithFaults: true}.Judge(bound, []string{"h"})
 	require.True(t, ok)
 	require.Contains(t, detail, "this machine is slow")
 }

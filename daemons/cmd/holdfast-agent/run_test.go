@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/holdfast-ha/holdfast/daemons/cmd/internal/process"
 	"github.com/holdfast-ha/holdfast/daemons/config"
 )
 
@@ -53,19 +54,19 @@ func TestCommandLine(t *testing.T) {
 		code     int
 		out, err string
 	}{
-		{"version", []string{"--version"}, exitOK, "holdfast-agent ", ""},
-		{"help", []string{"--help"}, exitOK, "", "-config"},
-		{"unknown option", []string{"--nosuch"}, exitUsage, "", "flag provided but not defined: -nosuch"},
-		{"argument", []string{"start"}, exitUsage, "", `unexpected argument "start"`},
-		{"check", []string{"--check", "--config", good}, exitOK, "ok, host id 7, host name h7", ""},
-		{"no file", []string{"--config", "/nonexistent/holdfast.conf"}, exitConfig, "", "/nonexistent/holdfast.conf"},
-		{"unknown key", []string{"--check", "--config", configFile(t, "host_id = 7", "hostname = x")}, exitConfig, "", `"hostname"`},
-		{"no host id", []string{"--check", "--config", configFile(t)}, exitConfig, "", "host_id"},
-		{"host name", []string{"--check", "--config", configFile(t, "host_id = 7", "host_name = "+strings.Repeat("h", 65))}, exitConfig, "", "host_name"},
+		{"version", []string{"--version"}, process.ExitOK, "holdfast-agent ", ""},
+		{"help", []string{"--help"}, process.ExitOK, "", "-config"},
+		{"unknown option", []string{"--nosuch"}, process.ExitUsage, "", "flag provided but not defined: -nosuch"},
+		{"argument", []string{"start"}, process.ExitUsage, "", `unexpected argument "start"`},
+		{"check", []string{"--check", "--config", good}, process.ExitOK, "ok, host id 7, host name h7", ""},
+		{"no file", []string{"--config", "/nonexistent/holdfast.conf"}, process.ExitConfig, "", "/nonexistent/holdfast.conf"},
+		{"unknown key", []string{"--check", "--config", configFile(t, "host_id = 7", "hostname = x")}, process.ExitConfig, "", `"hostname"`},
+		{"no host id", []string{"--check", "--config", configFile(t)}, process.ExitConfig, "", "host_id"},
+		{"host name", []string{"--check", "--config", configFile(t, "host_id = 7", "host_name = "+strings.Repeat("h", 65))}, process.ExitConfig, "", "host_name"},
 		{
 			"driver",
 			[]string{"--check", "--config", configFile(t, "host_id = 7", "host_name = h7", "vm_driver = command", "vm_command = engine")},
-			exitConfig, "", "absolute path",
+			process.ExitConfig, "", "absolute path",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -93,7 +94,7 @@ func TestAgentWithoutBroker(t *testing.T) {
 	ctx, stop := context.WithTimeout(t.Context(), 3500*time.Millisecond)
 	defer stop()
 	code, _, log := runWith(ctx, t, "--config", configFile(t, "host_id = 7", "host_name = h7"))
-	require.Equal(t, exitNotOrderly, code, "the stopped record could not be handed over")
+	require.Equal(t, process.ExitNotOrderly, code, "the stopped record could not be handed over")
 	turns := 0
 	for text := range strings.Lines(log) {
 		var line map[string]any
@@ -129,7 +130,7 @@ func TestProcessIsReadyAndStopsAtSIGTERM(t *testing.T) {
 	once.Do(func() { err = cmd.Wait() })
 	var exit *exec.ExitError
 	require.ErrorAs(t, err, &exit, "log: %s", &log)
-	require.Equal(t, exitNotOrderly, exit.ExitCode(), "log: %s", &log)
+	require.Equal(t, process.ExitNotOrderly, exit.ExitCode(), "log: %s", &log)
 	require.Less(t, time.Since(began), 10*time.Second)
 }
 
@@ -148,7 +149,7 @@ func TestForcedEndIsCalledOff(t *testing.T) {
 	stop()
 	path := configFile(t, "host_id = 7", "host_name = h7", "shutdown_grace = 200ms")
 	code, _, log := runWith(ctx, t, "--config", path)
-	require.Equal(t, exitNotOrderly, code, log)
+	require.Equal(t, process.ExitNotOrderly, code, log)
 	time.Sleep(500 * time.Millisecond)
 }
 
@@ -172,5 +173,5 @@ func TestLogWithoutReaderDoesNotEndTheAgent(t *testing.T) {
 	}
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	_ = cmd.Wait()
-	require.Equal(t, exitNotOrderly, cmd.ProcessState.ExitCode(), cmd.ProcessState.String())
+	require.Equal(t, process.ExitNotOrderly, cmd.ProcessState.ExitCode(), cmd.ProcessState.String())
 }

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/holdfast-ha/holdfast/daemons/brokerlink"
+	"github.com/holdfast-ha/holdfast/daemons/cmd/internal/process"
 )
 
 // asProgram makes the test program be holdfast-broker.
@@ -58,15 +59,15 @@ func TestCommandLine(t *testing.T) {
 		out  string // in stdout
 		err  string // in stderr
 	}{
-		{[]string{"--version"}, exitOK, "holdfast-broker", ""},
-		{[]string{"--help"}, exitOK, "", "-config"},
-		{[]string{"--check", "--config", good}, exitOK, "ok, host id 3", ""},
-		{[]string{"--check", "--config", bad}, exitConfig, "", "no_such_key"},
-		{[]string{"--check", "--config", badPage}, exitConfig, "", "vm_health_url"},
-		{[]string{"--check", "--config", badProgram}, exitConfig, "", "relative/path"},
-		{[]string{"--config", "/no/such/file"}, exitConfig, "", "/no/such/file"},
-		{[]string{"--nonsense"}, exitUsage, "", "nonsense"},
-		{[]string{"start"}, exitUsage, "", `unexpected argument "start"`},
+		{[]string{"--version"}, process.ExitOK, "holdfast-broker", ""},
+		{[]string{"--help"}, process.ExitOK, "", "-config"},
+		{[]string{"--check", "--config", good}, process.ExitOK, "ok, host id 3", ""},
+		{[]string{"--check", "--config", bad}, process.ExitConfig, "", "no_such_key"},
+		{[]string{"--check", "--config", badPage}, process.ExitConfig, "", "vm_health_url"},
+		{[]string{"--check", "--config", badProgram}, process.ExitConfig, "", "relative/path"},
+		{[]string{"--config", "/no/such/file"}, process.ExitConfig, "", "/no/such/file"},
+		{[]string{"--nonsense"}, process.ExitUsage, "", "nonsense"},
+		{[]string{"start"}, process.ExitUsage, "", `unexpected argument "start"`},
 	} {
 		var out, err bytes.Buffer
 		code := run(t.Context(), append([]string{"/usr/libexec/holdfast-broker"}, tc.args...), stdio{&out, &err})
@@ -108,7 +109,7 @@ func TestServesAndStops(t *testing.T) {
 	cancel()
 	select {
 	case code := <-ended:
-		require.Equal(t, exitOK, code, log.String())
+		require.Equal(t, process.ExitOK, code, log.String())
 	case <-time.After(patience):
 		t.Fatalf("does not end\n%s", log.String())
 	}
@@ -179,7 +180,7 @@ func TestAnEndWithoutStorageIsBoundedAndSaysSo_S5(t *testing.T) {
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	_ = cmd.Wait()
 	require.Less(t, time.Since(began), patience)
-	require.Equal(t, exitNotOrderly, cmd.ProcessState.ExitCode(), log.String())
+	require.Equal(t, process.ExitNotOrderly, cmd.ProcessState.ExitCode(), log.String())
 	require.Contains(t, log.String(), "gave up")
 }
 
@@ -207,5 +208,5 @@ func TestALogWithoutReaderDoesNotEndTheBroker(t *testing.T) {
 	}
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	_ = cmd.Wait()
-	require.Equal(t, exitOK, cmd.ProcessState.ExitCode(), cmd.ProcessState.String())
+	require.Equal(t, process.ExitOK, cmd.ProcessState.ExitCode(), cmd.ProcessState.String())
 }
