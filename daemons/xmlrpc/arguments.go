@@ -26,6 +26,14 @@ func Count(args []any, want int) error {
 	return nil
 }
 
+// CountBetween checks that there are at least least and at most most arguments. The error is an *ArgumentError.
+func CountBetween(args []any, least, most int) error {
+	if len(args) < least || len(args) > most {
+		return &ArgumentError{Want: fmt.Sprintf("%d to %d", least, most), Got: fmt.Sprint(len(args))}
+	}
+	return nil
+}
+
 // Int returns the argument called name as an integer. A boolean is not one.
 func Int(v any, name string) (int64, error) {
 	if n, ok := v.(int64); ok {

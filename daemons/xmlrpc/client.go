@@ -59,11 +59,16 @@ func (e *StatusError) Error() string { return fmt.Sprintf("HTTP status %d: %s", 
 // or the network's error, wrapped. A deadline is errors.Is os.ErrDeadlineExceeded; an
 // ended ctx is its cause. nil, nil is upstream's way of saying that the method failed.
 func (c *Client) Call(ctx context.Context, method string, args ...any) (any, error) {
+	return c.CallWithin(ctx, c.timeout, method, args...)
+}
+
+// CallWithin is Call with a time of its own from connect to the last byte, for methods that wait.
+func (c *Client) CallWithin(ctx context.Context, timeout time.Duration, method string, args ...any) (any, error) {
 	body, err := MarshalCall(method, args...)
 	if err != nil {
 		return nil, err
 	}
-	reply, err := c.Exchange(ctx, body)
+	reply, err := c.exchangeWithin(ctx, timeout, body)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +78,14 @@ func (c *Client) Call(ctx context.Context, method string, args ...any) (any, err
 // Exchange sends a request's body and returns the reply's, neither looked at.
 // Errors as in Call.
 func (c *Client) Exchange(ctx context.Context, body []byte) ([]byte, error) {
-	deadline := time.Now().Add(c.timeout)
+	return c.exchangeWithin(ctx, c.timeout, body)
+}
+
+// Timeout returns the time that each Call is given.
+func (c *Client) Timeout() time.Duration { return c.timeout }
+
+func (c *Client) exchangeWithin(ctx context.Context, timeout time.Duration, body []byte) ([]byte, error) {
+	deadline := time.Now().Add(timeout)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
 	}

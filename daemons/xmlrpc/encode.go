@@ -41,11 +41,11 @@ func MarshalCall(method string, args ...any) ([]byte, error) {
 // MarshalResponse returns the body of a reply with one result. The error is a *ValueError.
 func MarshalResponse(result any) ([]byte, error) {
 	e := encoder{buf: make([]byte, 0, 256)}
-	e.raw(declaration, "<methodResponse>\n<params>\n<param>\n")
+	e.raw(replyHead)
 	if err := e.value(result, "result", 0); err != nil {
 		return nil, err
 	}
-	e.raw("</param>\n</params>\n</methodResponse>\n")
+	e.raw(replyTail)
 	return e.buf, nil
 }
 
@@ -80,6 +80,12 @@ func (e *encoder) value(v any, path string, depth int) error {
 	}
 	if v == nil {
 		e.raw("<value><nil/></value>") // Python puts no line break here
+		return nil
+	}
+	if pieces, ok := v.(Raw); ok {
+		for _, p := range pieces {
+			e.buf = append(e.buf, p.plain...)
+		}
 		return nil
 	}
 	e.raw("<value>")

@@ -31,24 +31,35 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, status, err.Error())
 		return
 	}
-	reply := s.reply(r.Context(), body)
+	// The request is here. A method that waits may take longer than the request was given; without this its context would
+	// end when that time is over. The handler's own deadline bounds the wait, and a client that goes away still ends it.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	reply, pieces := s.reply(r.Context(), body)
 	h := w.Header()
 	h.Set("Content-Type", "text/xml")
+	if pieces != nil {
+		s.sendRaw(w, pieces, asksGzip(r.Header))
+		return
+	}
 	if len(reply) > packAbove && asksGzip(r.Header) {
-		reply = s.pack(reply)
+		reply = squeeze(reply)
 		h.Set("Content-Encoding", "gzip")
 	}
 	h.Set("Content-Length", strconv.Itoa(len(reply)))
-	// A client that does not read is cut; net/http then closes the connection.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.opt.WriteTimeout))
+	s.limitWrite(w)
 	_, _ = w.Write(reply)
+}
+
+// limitWrite bounds the sending of a reply: a client that does not read is cut; net/http then closes the connection.
+func (s *Server) limitWrite(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.opt.WriteTimeout))
 }
 
 // refuse answers with a status other than 200, which Python's client raises as ProtocolError.
 func (s *Server) refuse(w http.ResponseWriter, status int, text string) {
 	s.bad.Add(1)
 	w.Header().Set("Content-Type", "text/plain")
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.opt.WriteTimeout))
+	s.limitWrite(w)
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, text)
 }
@@ -108,18 +119,4 @@ func asksGzip(h http.Header) bool {
 		}
 	}
 	return false
-}
-
-// pack compresses at level 1, as Python does. The compressors are kept, for each is large.
-func (s *Server) pack(body []byte) []byte {
-	z, ok := s.packers.Get().(*gzip.Writer)
-	if !ok {
-		z, _ = gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is valid
-	}
-	defer s.packers.Put(z)
-	var out bytes.Buffer
-	z.Reset(&out)
-	_, _ = z.Write(body) // writing to a Buffer does not fail
-	_ = z.Close()
-	return out.Bytes()
 }

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -43,6 +45,10 @@ type Options struct {
 	// So that no client can flood a log, it hears of at most 5 errors of each method in 10 s; the
 	// next error says how many were left out. Stats counts them all.
 	OnError func(method string, err error)
+
+	// OnCall, if set, hears of every call of a known method: how long it ran in its handler, and whether it failed. It may
+	// be called from many goroutines and must not block.
+	OnCall func(method string, took time.Duration, failed bool)
 }
 
 // Stats counts what a server did since it was made.
@@ -71,7 +77,7 @@ type Server struct {
 	closing  bool
 	refusing sync.WaitGroup
 	refusals int
-	packers  sync.Pool
+	envelope envelope
 }
 
 // ErrTooManyClients is reported to OnError when a connection is refused with HTTP status 503.
@@ -91,7 +97,7 @@ func NewServer(opt Options) *Server {
 	if opt.WriteTimeout <= 0 {
 		opt.WriteTimeout = 5 * time.Second
 	}
-	s := &Server{opt: opt, methods: map[string]Handler{}, clients: map[*client]struct{}{}}
+	s := &Server{opt: opt, methods: map[string]Handler{}, clients: map[*client]struct{}{}, envelope: newEnvelope()}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	s.http = &http.Server{
@@ -195,33 +201,44 @@ func (s *Server) call(ctx context.Context, h Handler, args []any) (result any, e
 	return h(ctx, args)
 }
 
-// reply makes the body that answers one request's body.
-func (s *Server) reply(ctx context.Context, body []byte) []byte {
+// reply makes what answers one request's body: a body, or the pieces of a result that is encoded already.
+func (s *Server) reply(ctx context.Context, body []byte) ([]byte, Raw) {
 	method, args, err := UnmarshalCall(body, s.opt.MaxDepth)
 	if err != nil {
 		s.bad.Add(1)
 		s.report("", err)
-		return MarshalFault(&Fault{1, "<class 'xml.parsers.expat.ExpatError'>:" + err.Error()})
+		return MarshalFault(&Fault{1, "<class 'xml.parsers.expat.ExpatError'>:" + err.Error()}), nil
 	}
 	h, ok := s.methods[method]
 	if !ok {
 		s.bad.Add(1)
-		return MarshalFault(NotSupported(method))
+		return MarshalFault(NotSupported(method)), nil
 	}
+	began := time.Now()
 	result, err := s.call(ctx, h, args)
-	var fault *Fault
-	if errors.As(err, &fault) {
-		s.failed.Add(1)
-		return MarshalFault(fault)
+	var packed []byte
+	pieces, raw := result.(Raw)
+	if err == nil && !raw {
+		packed, err = MarshalResponse(result)
+	}
+	if s.opt.OnCall != nil {
+		s.opt.OnCall(method, time.Since(began), err != nil)
 	}
 	if err == nil {
-		var packed []byte
-		if packed, err = MarshalResponse(result); err == nil {
-			return packed
+		if raw {
+			return nil, pieces
 		}
+		return packed, nil
 	}
 	s.failed.Add(1)
+	var fault *Fault
+	if errors.As(err, &fault) {
+		return MarshalFault(fault), nil
+	}
 	s.report(method, err)
 	none, _ := MarshalResponse(nil) // nil always has an encoding
-	return none
+	return none, nil
 }
+
+// Methods returns the names of all methods that are registered, sorted.
+func (s *Server) Methods() []string { return slices.Sorted(maps.Keys(s.methods)) }

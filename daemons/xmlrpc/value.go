@@ -15,7 +15,7 @@ import "fmt"
 //
 // Encoding accepts these and, for convenience, every other Go integer type,
 // []int, []string, []Struct, map[string]any (members sorted by name) and
-// map[string]string.
+// map[string]string. A Raw is sent as it is.
 
 // Struct is an XML-RPC struct. The order of members is kept.
 type Struct []Member
