@@ -3,14 +3,13 @@
 // The format is `key = value`, one a line; a line whose first visible character is `#` is a comment. Reading is
 // strict: an unknown key, a key given twice and a bad value are refused with the file, the line, what was expected and
 // the nearest known key, because a cluster member that runs with half of what its operator meant is worse than one that
-// does not start. Every key, its default and its meaning stand in one table (Keys); the commented example file
+// does not start. Where it is silent, upstream's own files speak: hosted-engine.conf for what the host is and where its storage
+// is, agent.conf for the score; they are read as strictly, and a fault names the file and line that it came from. Every key, its default and its meaning stand in one table (Keys); the commented example file
 // packaging/holdfast.conf is printed from that table and a test compares the two.
 package config
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -19,6 +18,11 @@ import (
 
 // Config is everything that broker and agent can be told. It is a plain value: copy it freely.
 type Config struct {
+	// Root is what --root gave: every path below is under it already. Empty is the machine's own root.
+	Root string
+	// HostedEngineConf is upstream's hosted-engine.conf, AgentConf its agent.conf: where holdfast.conf is silent, they speak. A file that
+	// is not there says nothing.
+	HostedEngineConf, AgentConf string
 	// HostID is this host's id: its sanlock host id and the index of its segment on the whiteboard, 1 to 2000.
 	HostID int
 	// HostName is published on the whiteboard; empty means what the kernel says (os.Hostname).
@@ -32,6 +36,22 @@ type Config struct {
 	BrokerSocket string
 	// SocketMode is the permission of the broker's socket.
 	SocketMode os.FileMode
+	// OpsSocket is the path of the broker's socket for operations (HTTP, JSON); never empty after Default, Parse or Load.
+	OpsSocket string
+	// OpsMode is its permission.
+	OpsMode os.FileMode
+	// SocketOwner is USER:GROUP for both sockets; names that this machine does not know are left alone. Empty: nothing is changed.
+	SocketOwner string
+	// AllowUsers may connect to the broker's sockets: user names or numbers. The daemon's own user always may.
+	AllowUsers []string
+	// StateDir holds what survives a reboot, on a local file system.
+	StateDir string
+	// BrokerConf is the local copy of broker.conf, with [email] and [notify].
+	BrokerConf string
+	// TemplateDir holds the texts of notifications, EVENT.txt each.
+	TemplateDir string
+	// VMConf is the engine VM's definition that the broker writes.
+	VMConf string
 	// WhiteboardPath is the metadata volume; empty means that storage is missing: the broker serves and says so.
 	WhiteboardPath string
 	// LockspaceName is the name of the sanlock lockspace, at most 48 bytes.
@@ -42,8 +62,26 @@ type Config struct {
 	SanlockSocket string
 	// IOTimeout is sanlock's I/O timeout for the lockspace, whole seconds.
 	IOTimeout time.Duration
-	// SDUUID names the storage domain, for the storage-domain submonitor.
+	// SDUUID names the storage domain.
 	SDUUID string
+	// SectorSize is that of the lockspace: 512, 4096, or 0 to ask the storage.
+	SectorSize int
+	// LockspaceAlign is the size of a lockspace in MiB: 1, 2, 4 or 8. With 4096-byte sectors 1 MiB has room for 250 hosts.
+	LockspaceAlign int
+	// ConfigurationPath is the shared configuration volume; empty means that it is found by Storage, or that there is none.
+	ConfigurationPath string
+	// DomainPath is what the domain monitor reads the first 4096 bytes of; empty means that it is found by Storage, or the whiteboard.
+	DomainPath string
+	// DomainIDsPath is the storage domain's own lockspace; empty means that it is found by Storage, or not monitored.
+	DomainIDsPath string
+	// OVFStorePaths are the volumes in which an OVF_STORE is looked for; empty means that the storage domain is searched.
+	OVFStorePaths []string
+	// Storage is how the shared storage is connected.
+	Storage Storage
+	// VDSM is how VDSM is reached.
+	VDSM VDSM
+	// Network is what the agent has tested.
+	Network Network
 	// LogLevel is debug, info, warn or error; Level gives it as slog wants it.
 	LogLevel string
 	// VMDriver says how the engine VM is run: "command" or "none".
@@ -96,32 +134,43 @@ func unscaledDefaults() Config {
 	return c
 }
 
-// complete derives what follows from other keys and applies the time factor.
+// complete derives what follows from other keys, puts every path under the root and applies the time factor.
 func (c *Config) complete() {
-	if c.BrokerSocket == "" {
-		c.BrokerSocket = filepath.Join(c.RunDir, "broker.socket")
+	for _, d := range []struct {
+		field     *string
+		dir, name string
+	}{
+		{&c.BrokerSocket, c.RunDir, "broker.socket"},
+		{&c.OpsSocket, c.RunDir, "ops.socket"},
+		{&c.VMConf, c.RunDir, "vm.conf"},
+		{&c.Storage.UserspaceDir, c.RunDir, "attached"},
+		{&c.BrokerConf, c.StateDir, "broker.conf"},
+	} {
+		if *d.field == "" {
+			*d.field = filepath.Join(d.dir, d.name)
+		}
 	}
+	if c.Storage.Driver == "" && c.WhiteboardPath != "" {
+		c.Storage.Driver = DriverPath
+	}
+	c.underRoot()
 	c.Timing.scale(c.TimeFactor)
 }
 
-// maxFile bounds what Load reads, in bytes: a path that names a device or a log file by mistake must not fill the memory.
-const maxFile = 1 << 20
-
-// Load reads and checks the file at path. All faults found are reported together (errors.Join); each is an *Error
-// unless the file cannot be read at all.
-func Load(path string) (Config, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		cure := "check the path and its permissions"
-		if errors.Is(err, os.ErrNotExist) {
-			cure = "copy the commented example holdfast.conf there and set host_id"
+// underRoot puts every path under Root.
+func (c *Config) underRoot() {
+	if c.Root == "" {
+		return
+	}
+	for _, key := range Keys() {
+		if key.path == nil {
+			continue
 		}
-		return Config{}, fmt.Errorf("read configuration: %w (%s)", err, cure)
+		if field := key.path(c); *field != "" {
+			*field = filepath.Join(c.Root, *field)
+		}
 	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	if err != nil {
-		return Config{}, fmt.Errorf("read configuration %s: %w", path, err)
+	for i, path := range c.OVFStorePaths {
+		c.OVFStorePaths[i] = filepath.Join(c.Root, path)
 	}
-	return Parse(path, text)
 }

@@ -38,6 +38,11 @@ func TestDefaultsAreUpstreams(t *testing.T) {
 		WriteRetryMin: time.Second, WriteRetryMax: 30 * time.Second, LeasePoll: 2 * time.Second, RejoinBackoff: 5 * time.Second,
 		ResultMaxAge: 30 * time.Second, VMStartTimeout: time.Minute,
 		RPCTimeout: 5 * time.Second, LeaseTimeout: 5 * time.Second, ShutdownGrace: 10 * time.Second, Tick: 100 * time.Millisecond,
+		DomainInterval: 10 * time.Second, DomainDelayLimit: 10 * time.Second, ReconnectAfter: 3, ReconnectMin: 5 * time.Second, ReconnectMax: time.Minute,
+		OVFPeriod: time.Minute, OVFStaleAfter: 5 * time.Minute,
+		NotifyRetryMin: 10 * time.Second, NotifyRetryMax: 5 * time.Minute, NotifyAttempts: 10, NotifyQueue: 64,
+		LockWait: 30 * time.Second, ReleaseWait: 25 * time.Second, ResetWait: 30 * time.Second, DomainWait: time.Minute, PutWait: time.Minute,
+		MountTimeout: time.Minute, SubprocessTimeout: 20 * time.Second, NetworkTimeout: 5 * time.Second, VDSMTimeout: 10 * time.Second,
 	}, c.Timing)
 }
 
@@ -132,7 +137,7 @@ func TestAllFaultsAreReportedTogetherButNotWithoutEnd(t *testing.T) {
 	require.Less(t, strings.Count(err.Error(), "\n"), 30)
 
 	_, err = config.Parse("f", make([]byte, 1<<20+1))
-	require.ErrorContains(t, err, "this is not a holdfast.conf")
+	require.ErrorContains(t, err, "this is not a configuration")
 }
 
 func TestLoadTellsWhatToDoAboutAMissingFile(t *testing.T) {

@@ -1,9 +1,7 @@
 package config
 
 import (
-	"fmt"
 	"os"
-	"strconv"
 	"time"
 )
 
@@ -29,7 +27,12 @@ type Key struct {
 	set      func(*Config, string) error
 	show     func(Config) string
 	duration func(*Timing) *time.Duration // of scaled keys
+	path     func(*Config) *string        // of keys whose value is one path, which --root moves
+	secret   bool                         // the value is never repeated, in errors neither
 }
+
+// timesSection is the title of the times and counts in the table.
+const timesSection = "Times and counts"
 
 // Keys returns the table of all keys in the order of the example file. The slice is the caller's.
 func Keys() []Key {
@@ -39,11 +42,15 @@ func Keys() []Key {
 		keys  []Key
 	}{
 		{"This host", hostKeys()},
-		{"Storage and sanlock", storageKeys()},
+		{"Whiteboard, lockspace and sanlock", lockspaceKeys()},
+		{"Storage: how to connect it", storageKeys()},
+		{"OVF and shared configuration", ovfKeys()},
+		{"VDSM", vdsmKeys()},
+		{"Network tests", networkKeys()},
 		{"Engine VM", engineKeys()},
 		{"Limits", limitKeys()},
-		{"Score weights, in points; equal on all hosts of a cluster", scoreKeys()},
-		{"Times and counts", append([]Key{timeFactorKey()}, timingKeys()...)},
+		{scoreSection, scoreKeys()},
+		{timesSection, append([]Key{timeFactorKey()}, timingKeys()...)},
 	} {
 		for _, key := range section.keys {
 			key.Section = section.title
@@ -57,44 +64,36 @@ func hostKeys() []Key {
 	id := integer("host_id", "", 1, maxHostID, func(c *Config) *int { return &c.HostID },
 		"this host's id: its sanlock host id and the index of its segment on the whiteboard, different on every host; a lockspace with 4 KiB sectors has room for ids up to 250 only")
 	id.Upstream, id.Required = "host_id", true
-	return []Key{
+	return append([]Key{
 		id,
+		file("hosted_engine_conf", "/etc/ovirt-hosted-engine/hosted-engine.conf", expectPath+", or nothing", orEmpty(absolutePath), func(c *Config) *string { return &c.HostedEngineConf },
+			"upstream's configuration of this host; what it says holds where this file is silent, and one that is not there says nothing"),
+		file("agent_conf", "/etc/ovirt-hosted-engine-ha/agent.conf", expectPath+", or nothing", orEmpty(absolutePath), func(c *Config) *string { return &c.AgentConf },
+			"upstream's score weights; they hold where this file is silent, and a file that is not there says nothing"),
 		text("host_name", "", "at most 64 bytes of printable ASCII without blanks, quotes and backslash and without `|`, or nothing", hostName, func(c *Config) *string { return &c.HostName },
 			"name that this host publishes; empty means what the kernel says"),
-		text("run_dir", "/run/ovirt-hosted-engine-ha", expectPath, absolutePath, func(c *Config) *string { return &c.RunDir },
+		file("run_dir", "/run/ovirt-hosted-engine-ha", expectPath, absolutePath, func(c *Config) *string { return &c.RunDir },
 			"directory of sockets and small state files, on a local file system"),
-		text("local_maintenance_file", "/var/lib/ovirt-hosted-engine-ha/ha.conf", expectPath+", or nothing", orEmpty(absolutePath), func(c *Config) *string { return &c.LocalMaintenanceFile },
+		file("local_maintenance_file", "/var/lib/ovirt-hosted-engine-ha/ha.conf", expectPath+", or nothing", orEmpty(absolutePath), func(c *Config) *string { return &c.LocalMaintenanceFile },
 			"the host's ha.conf with the flags local_maintenance and local_maintenance_manual, on a local file system; one that is not there sets nothing"),
-		text("broker_socket", "", expectSocket, orEmpty(socketPath), func(c *Config) *string { return &c.BrokerSocket },
+		file("broker_socket", "", expectSocket, orEmpty(socketPath), func(c *Config) *string { return &c.BrokerSocket },
 			"the broker's RPC socket; empty means broker.socket in run_dir"),
-		{
-			Name: "socket_mode", Default: "0755", Expected: "an octal mode from 0000 to 0777",
-			Meaning: "permission of the broker's socket",
-			set: func(c *Config, value string) error {
-				mode, err := strconv.ParseUint(value, 8, 32)
-				if err != nil || mode > 0o777 {
-					return errBadValue
-				}
-				c.SocketMode = os.FileMode(mode)
-				return nil
-			},
-			show: func(c Config) string { return fmt.Sprintf("%04o", c.SocketMode) },
-		},
+		mode("socket_mode", "0755", func(c *Config) *os.FileMode { return &c.SocketMode }, "permission of the broker's socket"),
 		text("log_level", "info", "debug, info, warn or error", oneOf("debug", "info", "warn", "error"), func(c *Config) *string { return &c.LogLevel },
 			"least severe log lines that are written"),
-	}
+	}, hostFileKeys()...)
 }
 
-func storageKeys() []Key {
-	whiteboard := text("whiteboard_path", "", expectPath+", or nothing", orEmpty(absolutePath), func(c *Config) *string { return &c.WhiteboardPath },
+func lockspaceKeys() []Key {
+	whiteboard := file("whiteboard_path", "", expectPath+", or nothing", orEmpty(absolutePath), func(c *Config) *string { return &c.WhiteboardPath },
 		"the metadata volume, opened with O_DIRECT; empty means that storage is missing: the broker serves and says so")
 	return []Key{
 		whiteboard,
-		text("lockspace_path", "", expectPath+", or nothing", orEmpty(absolutePath), func(c *Config) *string { return &c.LockspacePath },
+		file("lockspace_path", "", expectPath+", or nothing", orEmpty(absolutePath), func(c *Config) *string { return &c.LockspacePath },
 			"the volume with sanlock's lockspace, at offset 0; empty means that storage is missing"),
 		text("lockspace_name", "hosted-engine", "1 to 48 printable ASCII characters without blanks and `:`", lockspaceName, func(c *Config) *string { return &c.LockspaceName },
 			"name of the sanlock lockspace; the same on all hosts"),
-		text("sanlock_socket", "/run/sanlock/sanlock.sock", expectSocket, socketPath, func(c *Config) *string { return &c.SanlockSocket },
+		file("sanlock_socket", "/run/sanlock/sanlock.sock", expectSocket, socketPath, func(c *Config) *string { return &c.SanlockSocket },
 			"command socket of the sanlock daemon"),
 		{
 			Name: "io_timeout", Default: "10s", Expected: "whole seconds from 1s to 60s",
@@ -109,8 +108,12 @@ func storageKeys() []Key {
 			},
 			show: func(c Config) string { return formatDuration(c.IOTimeout) },
 		},
-		text("sd_uuid", "", "printable ASCII without blanks, or nothing", word, func(c *Config) *string { return &c.SDUUID },
-			"UUID of the storage domain, for the storage-domain submonitor"),
+		upstream("sdUUID", text("sd_uuid", "", "printable ASCII without blanks, or nothing", word, func(c *Config) *string { return &c.SDUUID },
+			"UUID of the storage domain")),
+		choice("sector_size", "0", []int{0, 512, 4096}, func(c *Config) *int { return &c.SectorSize },
+			"sector size of the lockspace in bytes; 0 asks the storage"),
+		choice("lockspace_align", "1", []int{1, 2, 4, 8}, func(c *Config) *int { return &c.LockspaceAlign },
+			"size of the lockspace in MiB when it is written anew; with 4096-byte sectors 1 MiB has room for 250 hosts, 8 MiB for 2000; equal on all hosts"),
 	}
 }
 
@@ -132,8 +135,8 @@ func engineKeys() []Key {
 		},
 		text("vm_health_url", "", "http://HOST:PORT/PATH, or nothing", orEmpty(httpURL), func(c *Config) *string { return &c.VMHealthURL },
 			"page that answers while the engine is healthy"),
-		text("vmid", "", "printable ASCII without blanks, or nothing", word, func(c *Config) *string { return &c.VMID },
-			"UUID of the engine VM"),
+		upstream("vmid", text("vmid", "", "printable ASCII without blanks, or nothing", word, func(c *Config) *string { return &c.VMID },
+			"UUID of the engine VM")),
 	}
 }
 

@@ -2,12 +2,12 @@ package config
 
 // nearestKey returns the known key with the smallest edit distance to name, or "" if none is near: more than a third
 // of the letters differ.
-func nearestKey(name string) string {
+func nearestKey(name string, keys []Key) string {
 	if len(name) > 64 {
 		return ""
 	}
 	best, bestDistance := "", 1+max(2, len(name)/3)
-	for _, key := range Keys() {
+	for _, key := range keys {
 		if d := editDistance(name, key.Name); d < bestDistance {
 			best, bestDistance = key.Name, d
 		}

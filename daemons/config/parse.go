@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"unicode/utf8"
 )
 
 // Error is one fault of a configuration file. Its text reads "FILE:LINE: key "KEY": what is wrong and what to do".
 type Error struct {
-	// File is the name that was given to Parse or Load.
+	// File is the name that was given to Parse or Load, or that of one of upstream's files.
 	File string
 	// Line counts from 1; 0 means that the fault is not on one line, such as a required key that is absent.
 	Line int
@@ -40,24 +41,40 @@ const maxErrors = 20
 // maxShown limits how much of a bad key or value is repeated in an error, in bytes.
 const maxShown = 80
 
-// Parse reads a configuration from text; name stands for the file in errors. It never panics, whatever text is.
+// Parse reads a configuration from text alone, without upstream's files; name stands for the file in errors. It never
+// panics, whatever text is.
 func Parse(name string, text []byte) (Config, error) {
-	if len(text) > maxFile {
-		return Config{}, &Error{File: name, Err: fmt.Errorf("the file is larger than %d bytes; this is not a holdfast.conf", maxFile)}
-	}
-	p := parser{file: name, config: unscaledDefaults(), lines: map[string]int{}, keys: map[string]Key{}}
+	p := newParser(name, "")
+	p.read(text)
+	return p.result()
+}
+
+type parser struct {
+	file    string
+	config  Config
+	keys    map[string]Key
+	origins map[string]origin // key of holdfast.conf -> where it was set
+	faults  []error
+}
+
+// origin is where a key was set, and as what.
+type origin struct {
+	file  string
+	line  int
+	name  string // the key's name there
+	value string
+}
+
+func newParser(file, root string) *parser {
+	p := &parser{file: file, config: unscaledDefaults(), origins: map[string]origin{}, keys: map[string]Key{}}
+	p.config.Root = root
 	for _, key := range Keys() {
 		p.keys[key.Name] = key
 	}
-	number := 0
-	for line := range bytes.Lines(text) {
-		number++
-		p.line(number, line)
-		if len(p.faults) >= maxErrors {
-			p.fault(number, "", errors.New("too many faults; reading ends here"))
-			break
-		}
-	}
+	return p
+}
+
+func (p *parser) result() (Config, error) {
 	if len(p.faults) == 0 {
 		p.finish()
 	}
@@ -67,66 +84,106 @@ func Parse(name string, text []byte) (Config, error) {
 	return p.config, nil
 }
 
-type parser struct {
-	file   string
-	config Config
-	keys   map[string]Key
-	lines  map[string]int // key -> line on which it was set
-	faults []error
+func (p *parser) fault(file string, line int, key string, err error) {
+	p.faults = append(p.faults, &Error{File: file, Line: line, Key: shorten(key), Err: err})
 }
 
-func (p *parser) fault(line int, key string, err error) {
-	p.faults = append(p.faults, &Error{File: p.file, Line: line, Key: shorten(key), Err: err})
+// read reads holdfast.conf itself.
+func (p *parser) read(text []byte) {
+	p.lines(p.file, text, func(number int, name, value string) {
+		key, known := p.keys[name]
+		if !known {
+			p.fault(p.file, number, name, fmt.Errorf("unknown key; %s", hint(name, Keys(), "holdfast.conf")))
+			return
+		}
+		p.set(key, origin{p.file, number, name, value})
+	})
 }
 
-func (p *parser) line(number int, raw []byte) {
-	if !utf8.Valid(raw) || bytes.IndexByte(raw, 0) >= 0 {
-		p.fault(number, "", errors.New("the line is not text (UTF-8 without NUL bytes)"))
+// lines cuts a file of `key = value` lines and hands each on.
+func (p *parser) lines(file string, text []byte, take func(number int, name, value string)) {
+	if len(text) > maxFile {
+		p.fault(file, 0, "", fmt.Errorf("the file is larger than %d bytes; this is not a configuration", maxFile))
 		return
 	}
-	text := strings.TrimSpace(string(raw))
-	if text == "" || text[0] == '#' {
+	number := 0
+	for raw := range bytes.Lines(text) {
+		number++
+		line := strings.TrimSpace(string(raw))
+		name, value, found := strings.Cut(line, "=")
+		switch {
+		case !utf8.Valid(raw) || bytes.IndexByte(raw, 0) >= 0:
+			p.fault(file, number, "", errors.New("the line is not text (UTF-8 without NUL bytes)"))
+		case line == "" || line[0] == '#':
+		case !found:
+			p.fault(file, number, "", fmt.Errorf("expected `key = value`, got %q", shorten(line)))
+		default:
+			take(number, strings.TrimSpace(name), strings.TrimSpace(value))
+		}
+		if len(p.faults) >= maxErrors {
+			p.fault(file, number, "", errors.New("too many faults; reading ends here"))
+			return
+		}
+	}
+}
+
+// set sets a key, once. Two files may say the same thing, but not two things.
+func (p *parser) set(key Key, from origin) {
+	first, twice := p.origins[key.Name]
+	switch {
+	case twice && first.file == from.file:
+		p.fault(from.file, from.line, from.name, fmt.Errorf("set twice, first on line %d; keep one of the two", first.line))
+		return
+	case twice:
+		p.agree(key, first, from)
 		return
 	}
-	name, value, found := strings.Cut(text, "=")
-	name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-	if !found {
-		p.fault(number, "", fmt.Errorf("expected `key = value`, got %q", shorten(text)))
-		return
+	p.origins[key.Name] = from
+	if err := key.set(&p.config, from.value); err != nil {
+		p.fault(from.file, from.line, from.name, fmt.Errorf("%w; expected %s, got %s", err, key.Expected, key.quote(from.value)))
 	}
-	key, known := p.keys[name]
-	if !known {
-		p.fault(number, name, fmt.Errorf("unknown key; %s", p.hint(name)))
-		return
+}
+
+// agree refuses a second file that says something else than the first. The comparison is of what is meant, not of how it
+// is written.
+func (p *parser) agree(key Key, first, second origin) {
+	a, b := p.config, p.config
+	if key.set(&a, first.value) != nil || key.set(&b, second.value) != nil || !reflect.DeepEqual(a, b) {
+		p.fault(second.file, second.line, second.name, fmt.Errorf("is %s, but %s:%d says %s = %s; keep one of the two, or make them agree",
+			key.quote(second.value), first.file, first.line, first.name, key.quote(first.value)))
 	}
-	if first, twice := p.lines[name]; twice {
-		p.fault(number, name, fmt.Errorf("set twice, first on line %d; keep one of the two", first))
-		return
+}
+
+// quote shows a value in an error, unless it is secret.
+func (k Key) quote(value string) string {
+	if k.secret {
+		return "a value that is not shown"
 	}
-	p.lines[name] = number
-	if err := key.set(&p.config, value); err != nil {
-		p.fault(number, name, fmt.Errorf("%w; expected %s, got %q", err, key.Expected, shorten(value)))
-	}
+	return fmt.Sprintf("%q", shorten(value))
 }
 
 // hint names the known key that name was probably meant to be.
-func (p *parser) hint(name string) string {
-	if near := nearestKey(name); near != "" {
+func hint(name string, keys []Key, file string) string {
+	if near := nearestKey(name, keys); near != "" {
 		return fmt.Sprintf("the nearest known key is %q", near)
 	}
-	return "no known key is similar; the commented example holdfast.conf lists them all"
+	return "no known key is similar; the documentation of " + file + " lists them all"
 }
 
-// finish judges the configuration as a whole; only a file whose lines are all right gets here.
+// finish judges the configuration as a whole; only files whose lines are all right get here.
 func (p *parser) finish() {
 	for _, key := range Keys() {
-		if _, set := p.lines[key.Name]; key.Required && !set {
-			p.fault(0, key.Name, fmt.Errorf("required and missing; add `%s = ...`: %s, %s", key.Name, key.Meaning, key.Expected))
+		if _, set := p.origins[key.Name]; key.Required && !set {
+			p.fault(p.file, 0, key.Name, fmt.Errorf("required and missing; add `%s = ...`: %s, %s", key.Name, key.Meaning, key.Expected))
 		}
 	}
 	p.config.complete()
 	for _, f := range check(p.config) {
-		p.fault(p.lines[f.key], f.key, f.err)
+		from, set := p.origins[f.key]
+		if !set {
+			from = origin{file: p.file, name: f.key}
+		}
+		p.fault(from.file, from.line, from.name, f.err)
 	}
 }
 

@@ -31,6 +31,26 @@ type Timing struct {
 	LeaseTimeout                   time.Duration
 	ShutdownGrace                  time.Duration
 	Tick                           time.Duration
+	DomainInterval                 time.Duration
+	DomainDelayLimit               time.Duration
+	ReconnectAfter                 int
+	ReconnectMin                   time.Duration
+	ReconnectMax                   time.Duration
+	OVFPeriod                      time.Duration
+	OVFStaleAfter                  time.Duration
+	NotifyRetryMin                 time.Duration
+	NotifyRetryMax                 time.Duration
+	NotifyAttempts                 int
+	NotifyQueue                    int
+	LockWait                       time.Duration
+	ReleaseWait                    time.Duration
+	ResetWait                      time.Duration
+	DomainWait                     time.Duration
+	PutWait                        time.Duration
+	MountTimeout                   time.Duration
+	SubprocessTimeout              time.Duration
+	NetworkTimeout                 time.Duration
+	VDSMTimeout                    time.Duration
 }
 
 // scale multiplies every scaled time by factor.
@@ -100,6 +120,28 @@ func timingKeys() []Key {
 			"a submonitor's result older than this is unknown"),
 		period("vm_start_timeout", "", 60*time.Second, scaled, func(t *Timing) *time.Duration { return &t.VMStartTimeout },
 			"deadline of one start or stop of the engine VM by its driver"),
+		period("domain_interval", "sd_health_check_delay (VDSM)", 10*time.Second, scaled, func(t *Timing) *time.Duration { return &t.DomainInterval },
+			"period of the domain monitor's check"),
+		period("domain_delay_limit", "STORAGE_DELAY", 10*time.Second, scaled, func(t *Timing) *time.Duration { return &t.DomainDelayLimit },
+			"a domain whose check takes longer than this is not valid"),
+		count("reconnect_after", "", 3, func(t *Timing) *int { return &t.ReconnectAfter },
+			"the storage is connected anew after this many failed operations in a row; one that hangs has not failed"),
+		period("reconnect_min", "", 5*time.Second, scaled, func(t *Timing) *time.Duration { return &t.ReconnectMin },
+			"first pause between two attempts to connect the storage; it doubles with each further failure"),
+		period("reconnect_max", "", 60*time.Second, scaled, func(t *Timing) *time.Duration { return &t.ReconnectMax },
+			"longest pause between two attempts to connect the storage"),
+		period("ovf_period", "", 60*time.Second, scaled, func(t *Timing) *time.Duration { return &t.OVFPeriod },
+			"period of the refresh of vm.conf, unless the agent asks for another"),
+		period("ovf_stale_after", "", 300*time.Second, scaled, func(t *Timing) *time.Duration { return &t.OVFStaleAfter },
+			"a vm.conf that was not refreshed for this long is reported"),
+		period("notify_retry_min", "", 10*time.Second, scaled, func(t *Timing) *time.Duration { return &t.NotifyRetryMin },
+			"first pause after a mail that could not be sent; it doubles with each further failure"),
+		period("notify_retry_max", "", 300*time.Second, scaled, func(t *Timing) *time.Duration { return &t.NotifyRetryMax },
+			"longest pause between two attempts to send a mail"),
+		count("notify_attempts", "", 10, func(t *Timing) *int { return &t.NotifyAttempts },
+			"a mail is dropped, and counted, after this many attempts"),
+		count("notify_queue", "", 64, func(t *Timing) *int { return &t.NotifyQueue },
+			"mails that may wait; the oldest is dropped, and counted, when one more comes"),
 
 		period("rpc_timeout", "", 5*time.Second, unscaled, func(t *Timing) *time.Duration { return &t.RPCTimeout },
 			"deadline of one call from the agent to the broker"),
@@ -109,5 +151,21 @@ func timingKeys() []Key {
 			"an orderly shutdown may take this long; then the process ends anyway"),
 		period("tick", "", 100*time.Millisecond, unscaled, func(t *Timing) *time.Duration { return &t.Tick },
 			"how often the cores look at the clock"),
+		period("lock_wait", "WAIT_FOR_STORAGE_RETRY x WAIT_FOR_STORAGE_DELAY", 30*time.Second, unscaled, func(t *Timing) *time.Duration { return &t.LockWait },
+			"longest wait of lock_host_id for the lease, unless the caller names another"),
+		period("release_wait", "", 25*time.Second, unscaled, func(t *Timing) *time.Duration { return &t.ReleaseWait },
+			"longest wait of release_host_id, unless the caller names another"),
+		period("reset_wait", "", 30*time.Second, unscaled, func(t *Timing) *time.Duration { return &t.ResetWait },
+			"longest wait of reset_lockspace, unless the caller names another"),
+		period("domain_wait", "MAX_DOMAIN_MONITOR_WAIT_SECS", 60*time.Second, unscaled, func(t *Timing) *time.Duration { return &t.DomainWait },
+			"longest wait of start_domain_monitor, stop_domain_monitor, connect_storage and disconnect_storage, unless the caller names another"),
+		period("put_wait", "", 60*time.Second, unscaled, func(t *Timing) *time.Duration { return &t.PutWait },
+			"longest wait that any caller may name"),
+		period("mount_timeout", "VDSCLI_SSL_TIMEOUT", 60*time.Second, unscaled, func(t *Timing) *time.Duration { return &t.MountTimeout },
+			"deadline of one attempt to connect or disconnect the storage"),
+		period("subprocess_timeout", "", 20*time.Second, unscaled, func(t *Timing) *time.Duration { return &t.SubprocessTimeout },
+			"deadline of any other program that a daemon runs"),
+		period("network_timeout", "", 5*time.Second, unscaled, func(t *Timing) *time.Duration { return &t.NetworkTimeout },
+			"deadline of one network test, and of one step of sending a mail, where no other is asked for"),
 	}
 }

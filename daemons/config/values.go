@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"net"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -178,4 +179,34 @@ func joinWords(words []string) string {
 		quoted[i] = w
 	}
 	return strings.Join(quoted, " ")
+}
+
+// owner accepts USER:GROUP.
+func owner(value string) (string, error) {
+	if value == "" {
+		return "", nil
+	}
+	user, group, found := strings.Cut(value, ":")
+	if !found || user == "" || group == "" {
+		return "", errBadValue
+	}
+	return word(value)
+}
+
+func hostPort(value string) (string, error) {
+	host, port, err := net.SplitHostPort(value)
+	if n, badNumber := strconv.Atoi(port); err != nil || host == "" || badNumber != nil || n < 1 || n > 65535 {
+		return "", errBadValue
+	}
+	return value, nil
+}
+
+// errOldLayout: the domain belongs to a pool of its own.
+var errOldLayout = errors.New("this is the storage layout of version 3.5, which needs an upgrade with upstream's own tools first")
+
+func blankPool(value string) (string, error) {
+	if value != blankUUID {
+		return "", errOldLayout
+	}
+	return value, nil
 }

@@ -78,7 +78,7 @@ func TestEditDistance(t *testing.T) {
 	require.Equal(t, 0, editDistance("tick", "tick"))
 	require.Equal(t, 1, editDistance("loop_dealy", "loop_delay"), "two neighbours swapped are one mistake")
 	require.Equal(t, 4, editDistance("", "tick"))
-	require.Equal(t, "tick", nearestKey("tik"))
-	require.Equal(t, "vm_health_url", nearestKey("health_url"))
-	require.Empty(t, nearestKey("q"))
+	require.Equal(t, "tick", nearestKey("tik", Keys()))
+	require.Equal(t, "vm_health_url", nearestKey("health_url", Keys()))
+	require.Empty(t, nearestKey("q", Keys()))
 }

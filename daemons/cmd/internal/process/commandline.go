@@ -38,7 +38,8 @@ func ReadCommandLine(args []string, stdout, stderr io.Writer) (c CommandLine, co
 	flags := flag.NewFlagSet(filepath.Base(args[0]), flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	c.Name = flags.Name()
-	flags.StringVar(&c.Path, "config", defaultConfig, "configuration `file`")
+	flags.StringVar(&c.Path, "config", "", "configuration `file` (default "+defaultConfig+", under --root)")
+	root := flags.String("root", "", "put every path, of this file too if --config does not name it, under `directory`")
 	flags.BoolVar(&c.Check, "check", false, "check the configuration and exit")
 	version := flags.Bool("version", false, "print the version and exit")
 	switch err := flags.Parse(args[1:]); {
@@ -53,8 +54,11 @@ func ReadCommandLine(args []string, stdout, stderr io.Writer) (c CommandLine, co
 		fmt.Fprintln(stdout, c.Name, Version())
 		return c, ExitOK, true
 	}
+	if c.Path == "" {
+		c.Path = filepath.Join(*root, defaultConfig)
+	}
 	var err error
-	if c.Config, err = config.Load(c.Path); err != nil {
+	if c.Config, err = config.LoadUnder(*root, c.Path); err != nil {
 		fmt.Fprintf(stderr, "%s: %v\n", c.Name, err)
 		return c, ExitConfig, true
 	}
