@@ -25,6 +25,8 @@ type Options struct {
 	FileSystem FileSystem
 	// By is the delay of `slow media by=200ms`; 0 means `hang media`.
 	By time.Duration
+	// Error makes it `fail media error=EIO`: requests fail with this error, one of faultfs.Errors(). It excludes By.
+	Error string
 	// Ops are the operations (op=write, op=write,fsync); none means all that touch data.
 	Ops []faultfs.Op
 	// Host limits the fault to one host (for=host2): to requests that come through the mount of that name. "" means all hosts.

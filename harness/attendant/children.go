@@ -17,8 +17,9 @@ import (
 
 // child is one program that the attendant started.
 type child struct {
-	info  Process
-	ended chan struct{} // closed when the program was reaped
+	info   Process
+	listed bool
+	ended  chan struct{} // closed when the program was reaped
 }
 
 // children starts programs and collects their ends. It uses fork and wait4 directly: as the first process of a container it must
@@ -125,12 +126,21 @@ func (c *children) find(name string) (*child, Process, error) {
 	return ch, ch.info, nil
 }
 
-func (c *children) list() []Process {
+// list says whether a program shows among listed.
+func (c *children) list(name string, listed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.byName[name].listed = listed
+}
+
+func (c *children) listed() []Process {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	out := make([]Process, 0, len(c.order))
 	for _, name := range c.order {
-		out = append(out, c.byName[name].info)
+		if ch := c.byName[name]; ch.listed {
+			out = append(out, ch.info)
+		}
 	}
 	return out
 }

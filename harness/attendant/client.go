@@ -133,6 +133,28 @@ func (c *Client) ReadBlock(ctx context.Context, path string, offset int64, lengt
 	return b.Data, err
 }
 
+// State returns how the named program is right now, which may have ended.
+func (c *Client) State(ctx context.Context, name string) (State, error) {
+	var s State
+	err := c.call(ctx, OpState, nameArgs{Name: name}, &s, 0)
+	return s, err
+}
+
+// Ask sends a program that serves at addr (a socket's path or IP:port, inside the container) the cheapest question of its protocol:
+// "sanlock" its version, "broker" get_health, "vdsm" a TLS handshake, "smtp" its greeting. Errors as with [Client.RPCNull].
+func (c *Client) Ask(ctx context.Context, program, addr string, timeout time.Duration) (Answer, error) {
+	var a Answer
+	err := c.call(ctx, OpAsk, askArgs{Program: program, Addr: addr}, &a, timeout)
+	return a, err
+}
+
+// Look tells what is at a path of the container, without following a symbolic link. Only for paths that cannot hang.
+func (c *Client) Look(ctx context.Context, path string) (FileInfo, error) {
+	var info FileInfo
+	err := c.call(ctx, OpLook, pathArgs{Path: path}, &info, 0)
+	return info, err
+}
+
 func (c *Client) timeout() time.Duration {
 	if c.Timeout > 0 {
 		return c.Timeout

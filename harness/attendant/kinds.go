@@ -17,6 +17,7 @@ func WireProbes() Probes {
 		ISCSINop: func(ctx context.Context, addr, target string) (time.Duration, error) {
 			return wire.Nop(ctx, addr, target)
 		},
+		Ask: ask,
 	}
 }
 

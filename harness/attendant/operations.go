@@ -19,7 +19,7 @@ import (
 // carryOut does what one request asks, within its time-out.
 func (s *Server) carryOut(ctx context.Context, req Request) (any, error) {
 	within := 10 * time.Second
-	if req.Op == OpRPCNull || req.Op == OpISCSINop {
+	if req.Op == OpRPCNull || req.Op == OpISCSINop || req.Op == OpAsk {
 		within = 2 * time.Second
 	}
 	if req.TimeoutMS > 0 {
@@ -31,7 +31,7 @@ func (s *Server) carryOut(ctx context.Context, req Request) (any, error) {
 	case OpPing:
 		return Process{Name: "attendant", PID: os.Getpid(), Running: true, ExitCode: -1}, nil
 	case OpList:
-		return s.children.list(), nil
+		return s.children.listed(), nil
 	case OpSpawn:
 		return withArgs(req, func(a Spec) (any, error) { return s.spawn(a) })
 	case OpSignal:
@@ -59,6 +59,17 @@ func (s *Server) carryOut(ctx context.Context, req Request) (any, error) {
 			}
 			return answer(s.Probes.ISCSINop(ctx, a.Addr, a.Target))
 		})
+	case OpAsk:
+		return withArgs(req, func(a askArgs) (any, error) {
+			if s.Probes.Ask == nil {
+				return nil, &Error{Kind: KindBadRequest, Text: "this attendant asks no programs"}
+			}
+			return answer(s.Probes.Ask(ctx, a.Program, a.Addr))
+		})
+	case OpState:
+		return withArgs(req, func(a nameArgs) (any, error) { return s.state(a.Name) })
+	case OpLook:
+		return withArgs(req, func(a pathArgs) (any, error) { return look(a.Path) })
 	case OpReadBlock:
 		return withArgs(req, func(a blockArgs) (any, error) { return readBlock(a) })
 	}
@@ -99,6 +110,7 @@ func (s *Server) spawn(a Spec) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.children.list(a.Name, !a.Unlisted)
 	p := s.children.end(ch)
 	if a.PIDFile != "" {
 		if err := writePIDFile(a.PIDFile, p.PID); err != nil {

@@ -27,6 +27,9 @@ const (
 	OpRPCNull   = "rpcnull"
 	OpISCSINop  = "iscsinop"
 	OpReadBlock = "readblock"
+	OpState     = "state"
+	OpAsk       = "ask"
+	OpLook      = "look"
 )
 
 // Limits of the protocol: a request line, a captured stream of `run`, a block of `readblock`.
@@ -86,6 +89,8 @@ type Spec struct {
 	Dir    string   `json:"dir,omitempty"`    // "" = /
 	// PIDFile, when set, is written with the process id in decimal; the file of an earlier start is replaced in one step.
 	PIDFile string `json:"pid_file,omitempty"`
+	// Unlisted keeps the program out of list: a tool of the harness's, not a part of what is watched.
+	Unlisted bool `json:"unlisted,omitempty"`
 }
 
 // Process is what the attendant knows of a program that it started.
@@ -107,6 +112,36 @@ type Output struct {
 	Stderr    string `json:"stderr"`
 	Truncated bool   `json:"truncated,omitempty"`
 	TookMS    int64  `json:"took_ms"`
+}
+
+// State is a program and how its process is right now, from /proc.
+type State struct {
+	Process
+	State       string `json:"state,omitempty"` // of its first thread: R, S, D, T (stopped), Z; "" when it does not run
+	Threads     int    `json:"threads"`
+	Stopped     int    `json:"stopped"`     // threads in state T
+	Descriptors int    `json:"descriptors"` // open file descriptors
+}
+
+// FileInfo is what is at a path.
+type FileInfo struct {
+	Kind  string  `json:"kind"` // file, directory, socket, link, device, pipe
+	Mode  uint32  `json:"mode"` // permission bits, 0 to 07777
+	UID   int     `json:"uid"`
+	GID   int     `json:"gid"`
+	Size  int64   `json:"size"`
+	Mtime float64 `json:"mtime"` // seconds since 1970
+	// Data is the content of a file (its first [MaxBlock] bytes) or the target of a link.
+	Data []byte `json:"data,omitempty"`
+}
+
+type askArgs struct {
+	Program string `json:"program"` // what is asked: broker, sanlock, vdsm, smtp
+	Addr    string `json:"addr"`    // socket path or IP:port
+}
+
+type pathArgs struct {
+	Path string `json:"path"`
 }
 
 type nameArgs struct {

@@ -14,10 +14,11 @@ import (
 	"time"
 )
 
-// Probes ask a server on the wire for a sign of life. Either may be nil.
+// Probes ask a server on the wire, or a program of the container, for a sign of life. Any may be nil.
 type Probes struct {
 	RPCNull  func(ctx context.Context, addr string, program, version uint32) (time.Duration, error)
 	ISCSINop func(ctx context.Context, addr, target string) (time.Duration, error)
+	Ask      func(ctx context.Context, program, addr string) (time.Duration, error)
 }
 
 // Server is the attendant of one container.

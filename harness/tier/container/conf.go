@@ -17,7 +17,9 @@ const (
 	inBroker     = inRun + "/broker.sock"
 	inSanlockDir = inRun + "/sanlock"
 	inSanlock    = inSanlockDir + "/sanlock.sock"
-	inConf       = inLogs + "/holdfast.conf"
+	inConf       = inLogs + "/" + confFile
+	confFile     = "holdfast.conf"
+	opsSocket    = "ops.sock"
 )
 
 // Names of the lockspace, the engine's resource, and the storage domain of every cluster.

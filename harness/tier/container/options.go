@@ -55,6 +55,14 @@ type Options struct {
 	TimeFactor float64
 	// IOTimeout is sanlock's io_timeout, whole seconds; default 1 s.
 	IOTimeout time.Duration
+	// VDSM starts the stand-in for VDSM on every host, and makes the daemons use it.
+	VDSM bool
+	// SMTP starts the stand-in for a mail server on every host; what it was sent stands in the host's mail.jsonl.
+	SMTP bool
+	// OVF adds the volumes of the shared configuration and of two OVF_STOREs.
+	OVF bool
+	// Sector is the sector size of the lockspace in bytes, 512 or 4096; default 512.
+	Sector int
 	// BinDir holds the static binaries; default: $HOLDFAST_BIN, else the directory of the running program, else bin/ of the module.
 	BinDir string
 	// Binaries replaces single binaries, name (holdfast-broker) to path: a mutant, a build with the race detector.
@@ -131,6 +139,12 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.IOTimeout < time.Second || o.IOTimeout%time.Second != 0 {
 		return o, fmt.Errorf("cluster: io_timeout %s: want whole seconds from 1s", o.IOTimeout)
+	}
+	if o.Sector == 0 {
+		o.Sector = 512
+	}
+	if o.Sector != 512 && o.Sector != 4096 {
+		return o, fmt.Errorf("cluster: sector size %d: want 512 or 4096", o.Sector)
 	}
 	if o.ReadyTimeout == 0 {
 		o.ReadyTimeout = 60 * time.Second
