@@ -24,9 +24,8 @@ type Core struct {
 	alive   []int // as the agent pushed it
 	aliveAt clock.Mono
 
-	engine      string // why the engine's state is not known; empty if it is
-	overwritten bool   // the own segment was found changed, and has not been confirmed since
-	overwrites  int    // how often that was found
+	overwritten bool // the own segment was found changed, and has not been confirmed since
+	overwrites  int  // how often that was found
 
 	stop      stopping
 	board     health.Board
@@ -88,8 +87,8 @@ func (c *Core) Step(now clock.Mono, ev Event) []Effect {
 		c.readDone(now, e, &out)
 	case LeaseObserved:
 		c.leaseObserved(now, e, &out)
-	case EngineObserved:
-		c.engine = e.Problem
+	case Observed:
+		c.observed(now, e, &out)
 	case Tick:
 	case Stop:
 		c.stopWanted(now, &out)

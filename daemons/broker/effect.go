@@ -8,14 +8,20 @@ import (
 	"github.com/holdfast-ha/holdfast/daemons/whiteboard"
 )
 
-// Names of the broker's lanes, which are also the names of their kernel threads.
+// Names of the broker's lanes, which are also the names of their kernel threads. The core starts the operations of the
+// first five; the last two are only shown to it, with Tick.
 const (
 	WriterLane = "ha-writer"
 	ReaderLane = "ha-reader"
 	LeaseLane  = "ha-lease"
+	MountLane  = "ha-mount"
+	DomainLane = "ha-domain"
+	OVFLane    = "ha-ovf"
+	NotifyLane = "ha-notify"
 )
 
-// Effect is something to be done. The types in this file are all there are. They are to be carried out in order.
+// Effect is something to be done. The types in this file and those in mount_types.go and domain_types.go are all there
+// are. They are to be carried out in order.
 type Effect interface{ effect() }
 
 // StartWrite hands a segment to the writer lane, which is idle. WriteDone ends it.
@@ -34,9 +40,10 @@ type StartLease struct{ Op LeaseOp }
 
 // Reply answers the RPC that waits under Token.
 type Reply struct {
-	Token  Token
-	OK     bool
-	Reason string // why not, for the log; empty if OK
+	Token    Token
+	OK       bool   // what was asked for is done; for a Put with Wait: durable
+	Accepted bool   // Put only: the record was taken, even if it is not durable (yet)
+	Reason   string // why not, for the log; empty if OK
 }
 
 // Publish replaces the snapshot that read-only RPCs are answered from. It always stands before the replies of the

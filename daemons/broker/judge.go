@@ -52,8 +52,6 @@ func (c *Core) judge(now clock.Mono, out *outcome) {
 	c.judgeStorage(now, note)
 	c.judgeRecords(now, note)
 	c.judgeLease(note)
-	note(health.EngineUnknown, c.engine != "", c.engine)
-
 	raised, cleared := c.board.Turn(now)
 	for _, w := range raised {
 		out.add(RaiseWarning{Warning: w})
@@ -138,4 +136,14 @@ func (c *Core) judgeLease(note func(health.Code, bool, string)) {
 	note(health.LeaseLost, l.lost, detail)
 	note(health.LeasePending, l.wanted && !l.held && !l.lost, detail)
 	note(health.LeaseNone, !l.wanted && l.state == None, detail)
+}
+
+// observed notes a condition that another room watches.
+func (c *Core) observed(now clock.Mono, e Observed, out *outcome) {
+	switch e.Code {
+	case health.ConfigBad, health.ClockJump, health.EngineUnknown, health.OVFStale, health.ArchiveInvalid, health.NotifyFailing:
+		if c.board.Put(now, e.Code, e.Detail != "", e.Detail) {
+			out.changed = true
+		}
+	}
 }

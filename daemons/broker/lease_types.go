@@ -13,6 +13,8 @@ var (
 	ErrSanlockGone = errors.New("no sanlock daemon")
 	// ErrLeaseInUse: a registered process, the engine, holds a lease in the lockspace; leaving would kill it.
 	ErrLeaseInUse = errors.New("lockspace is in use")
+	// ErrHostIDTaken: sanlock says that another host holds this host id.
+	ErrHostIDTaken = errors.New("another host holds this host id")
 )
 
 // LeaseOp is an operation of the lease lane.
@@ -20,10 +22,11 @@ type LeaseOp uint8
 
 // Operations of the lease lane. None of them waits for sanlock's result: joining and leaving are only begun.
 const (
-	LeasePoll  LeaseOp = iota + 1 // what does sanlock hold?
-	LeaseJoin                     // begin to add the lockspace; accepted also if it is there or on its way
-	LeaseLeave                    // begin to remove it; accepted also if it is gone or on its way
-	LeaseReset                    // write an empty lockspace
+	LeasePoll    LeaseOp = iota + 1 // what does sanlock hold?
+	LeaseJoin                       // begin to add the lockspace; accepted also if it is there or on its way
+	LeaseLeave                      // begin to remove it; accepted also if it is gone or on its way
+	LeaseReset                      // write an empty lockspace
+	LeaseExamine                    // read this host id's own record in the lockspace: who holds it?
 )
 
 // String returns the operation's name.
@@ -37,8 +40,17 @@ func (o LeaseOp) String() string {
 		return "lease-leave"
 	case LeaseReset:
 		return "lockspace-reset"
+	case LeaseExamine:
+		return "lease-examine"
 	}
 	return fmt.Sprintf("lease operation %d", uint8(o))
+}
+
+// LeaseOwner is who holds a host id, as the lockspace on storage has it. The zero value is nobody, or not looked at.
+type LeaseOwner struct {
+	Name       string // of the host, as its sanlock calls it
+	Timestamp  uint64 // seconds of that host's own clock at the last renewal; 0 = the host id is free
+	Generation uint64 // how often the host id has been taken
 }
 
 // LeaseSeen is how sanlock lists this host's lockspace.
@@ -111,4 +123,5 @@ type Lease struct {
 	Since       clock.Mono // when State began
 	ConfirmedAt clock.Mono // when sanlock last answered; 0 never
 	Detail      string     // why, for people
+	Owner       LeaseOwner // as last read while the lease was not held
 }

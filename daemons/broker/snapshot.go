@@ -32,6 +32,8 @@ type Snapshot struct {
 	Started clock.Mono // when the core was made
 	HostID  int
 	Storage string // what is missing; empty = the whiteboard is configured and was not found missing
+	Mount   Mount
+	Domain  Domain
 	Reader  ReaderFacts
 
 	Segments []SegmentState // ascending
