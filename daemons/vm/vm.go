@@ -28,6 +28,14 @@ const (
 	StatusDown         = "Down"
 	StatusPoweringUp   = "Powering up"
 	StatusPoweringDown = "Powering down"
+
+	StatusWaitForLaunch        = "WaitForLaunch"
+	StatusPaused               = "Paused"
+	StatusRestoring            = "Restoring state"
+	StatusSaving               = "Saving State"
+	StatusReboot               = "RebootInProgress"
+	StatusMigrationSource      = "Migration Source"
+	StatusMigrationDestination = "Migration Destination"
 )
 
 // VDSM's exit reasons, as far as Holdfast acts on them or writes them.
@@ -50,6 +58,27 @@ type Status struct {
 	Exists bool
 	PID    int        // 0 when nothing runs
 	Since  clock.Mono // when Status began; 0 when not known
+
+	// StatusTime is when the driver's source saw this status, in milliseconds of that source's own clock (VDSM:
+	// 2^31-1 plus the host's uptime); 0 when it does not say. It only orders what one source says, and as a number:
+	// as texts 9999999999 is later than 10000000000, which froze upstream's engine-health after 90.9 days (S23).
+	StatusTime int64
+	// ObservedAt is when this machine learned it: the start of the look, or the arrival of an event; 0 when the
+	// driver looks at the moment it is asked.
+	ObservedAt clock.Mono
+	// CPU is what the engine's processors are used for; nil when the driver does not tell.
+	CPU *CPU
+	// MemoryUsed is the share of its memory that the engine uses, in percent; nil when the driver does not tell.
+	MemoryUsed *float64
+}
+
+// CPU is the load that the engine puts on its host, in percent of one processor: 200 is two processors busy.
+type CPU struct {
+	User float64 // VDSM's cpuUser, never negative
+	Sys  float64 // VDSM's cpuSys, never negative
+	// Actual is false while the figures are not measured yet, for example after a start or a migration. They are
+	// placeholders then, and what was known before is the better answer.
+	Actual bool
 }
 
 // ErrNoDriver is the answer of None to Start.
