@@ -58,7 +58,9 @@ func Write(path string, offset int64, data []byte) error {
 }
 
 // Read is the function Read for this volume.
-func (v Volume) Read(offset int64, length int) ([]byte, error) { return v.read(system(), offset, length) }
+func (v Volume) Read(offset int64, length int) ([]byte, error) {
+	return v.read(system(), offset, length)
+}
 
 // Write is the function Write for this volume.
 func (v Volume) Write(offset int64, data []byte) error { return v.write(system(), offset, data) }
