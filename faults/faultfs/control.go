@@ -174,9 +174,9 @@ func (c *Control) probe(ctx context.Context, p Probe) answer {
 	if p.Op.ranged() {
 		q.Offset, q.Length = p.Offset, alignment
 	}
-	heldBy, err := c.fs.Gate.Test(ctx, q)
-	result := ProbeResult{HeldBy: heldBy, WaitedMS: milliseconds(time.Since(start)), Passed: err == nil}
-	if err == nil {
+	heldBy, failed, err := c.fs.Gate.Test(ctx, q)
+	result := ProbeResult{HeldBy: heldBy, Errno: failed, WaitedMS: milliseconds(time.Since(start)), Passed: err == nil && failed == ""}
+	if result.Passed {
 		if err := touch(filepath.Join(c.fs.o.Backing, p.File), p.Offset); err != nil {
 			return answer{Error: "probe: " + err.Error()}
 		}

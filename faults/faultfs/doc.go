@@ -1,5 +1,5 @@
 // Package faultfs is a FUSE file system that passes everything through to a backing directory, except what its rules tell
-// it to hold or to delay. It lies under a storage server (an NFS export, the backing file of an iSCSI LUN), so that the server
+// it to hold, to delay or to refuse. It lies under a storage server (an NFS export, the backing file of an iSCSI LUN), so that the server
 // is healthy and only its medium is not.
 //
 //	victim -> NFS or iSCSI -> server -> FUSE mount -> gate (rules) -> backing file, O_DIRECT

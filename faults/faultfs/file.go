@@ -48,7 +48,9 @@ func newFile(gate *Gate, buffer *bounce, via, name string, plain int, access uin
 
 // Read fills dest, which is the kernel library's own buffer, or a bounce buffer where that is not aligned.
 func (f *file) Read(_ context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
-	f.gate.Pass(Request{Op: OpRead, Via: f.via, File: f.name, Offset: off, Length: int64(len(dest))})
+	if errno := f.gate.Pass(Request{Op: OpRead, Via: f.via, File: f.name, Offset: off, Length: int64(len(dest))}); errno != fs.OK {
+		return nil, errno
+	}
 	if f.direct >= 0 && blocks(off, len(dest)) {
 		n, err := f.readDirect(dest, off)
 		if !errors.Is(err, unix.EINVAL) {
@@ -71,7 +73,9 @@ func (f *file) readDirect(dest []byte, off int64) (int, error) {
 
 // Write writes data in one call; a short write is passed on as such.
 func (f *file) Write(_ context.Context, data []byte, off int64) (uint32, syscall.Errno) {
-	f.gate.Pass(Request{Op: OpWrite, Via: f.via, File: f.name, Offset: off, Length: int64(len(data))})
+	if errno := f.gate.Pass(Request{Op: OpWrite, Via: f.via, File: f.name, Offset: off, Length: int64(len(data))}); errno != fs.OK {
+		return 0, errno
+	}
 	if f.direct >= 0 && blocks(off, len(data)) {
 		n, err := f.writeDirect(data, off)
 		if !errors.Is(err, unix.EINVAL) {
@@ -94,7 +98,9 @@ func (f *file) writeDirect(data []byte, off int64) (int, error) {
 
 // Fsync passes on fsync, or fdatasync where the victim asked for that.
 func (f *file) Fsync(_ context.Context, flags uint32) syscall.Errno {
-	f.gate.Pass(Request{Op: OpFsync, Via: f.via, File: f.name})
+	if errno := f.gate.Pass(Request{Op: OpFsync, Via: f.via, File: f.name}); errno != fs.OK {
+		return errno
+	}
 	const dataOnly = 1
 	_, err := retry(func() (int, error) {
 		if flags&dataOnly != 0 {
@@ -110,7 +116,9 @@ func (f *file) Flush(context.Context) syscall.Errno { return fs.OK }
 
 // Allocate passes on fallocate in all its modes.
 func (f *file) Allocate(_ context.Context, off, size uint64, mode uint32) syscall.Errno {
-	f.gate.Pass(Request{Op: OpAllocate, Via: f.via, File: f.name, Offset: int64(off), Length: int64(size)})
+	if errno := f.gate.Pass(Request{Op: OpAllocate, Via: f.via, File: f.name, Offset: int64(off), Length: int64(size)}); errno != fs.OK {
+		return errno
+	}
 	_, err := retry(func() (int, error) { return 0, unix.Fallocate(f.plain, mode, int64(off), int64(size)) })
 	return fs.ToErrno(err)
 }

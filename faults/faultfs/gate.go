@@ -7,7 +7,10 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Gate holds the rules and makes requests meet them. The zero value is not usable; use NewGate.
@@ -111,35 +114,39 @@ func (g *Gate) Passed() int64 { return g.passed.Load() }
 // Uptime is the time since NewGate.
 func (g *Gate) Uptime() time.Duration { return time.Since(g.start) }
 
-// Pass returns when no rule that the request meets holds it any longer. It heeds nothing else, in particular no FUSE
-// interrupt: a process that gets a signal while its medium hangs stays blocked, and Go's runtime sends signals to itself.
-func (g *Gate) Pass(q Request) {
+// Pass returns when no rule that the request meets holds it any longer, with the error that one of them makes it fail with, or 0. It
+// heeds nothing else, in particular no FUSE interrupt: a process that gets a signal while its medium hangs stays blocked, and
+// Go's runtime sends signals to itself.
+func (g *Gate) Pass(q Request) syscall.Errno {
+	var errno syscall.Errno
 	if len(*g.rules.Load()) > 0 {
-		g.wait(nil, q, false)
+		_, errno, _ = g.wait(nil, q, false)
 	}
 	g.passed.Add(1)
+	return errno
 }
 
 // Test sends a probe through the gate: it meets every rule that selects it whatever First and Probability say, and gives up
-// when the context ends. It returns the ids of the rules that held it, and the context's error if it gave up.
-func (g *Gate) Test(ctx context.Context, q Request) (heldBy []string, err error) {
-	heldBy, gaveUp := g.wait(ctx.Done(), q, true)
+// when the context ends. It returns the ids of the rules that held or failed it, the name of the error that it failed with ("" for
+// none), and the context's error if it gave up.
+func (g *Gate) Test(ctx context.Context, q Request) (heldBy []string, failed string, err error) {
+	heldBy, errno, gaveUp := g.wait(ctx.Done(), q, true)
 	if gaveUp {
-		return heldBy, ctx.Err()
+		return heldBy, "", ctx.Err()
 	}
-	return heldBy, nil
+	return heldBy, unix.ErrnoName(errno), nil
 }
 
 // wait lets the request meet each rule that selects it, one after the other, until there is none that it has not met. The
 // rules are read anew after each wait, so that a request released by one rule meets the rules added meanwhile. It returns early
-// when giveUp is closed; nil never is.
-func (g *Gate) wait(giveUp <-chan struct{}, q Request, probe bool) (heldBy []string, gaveUp bool) {
+// when a rule makes the request fail, and when giveUp is closed; nil never is.
+func (g *Gate) wait(giveUp <-chan struct{}, q Request, probe bool) (heldBy []string, failed syscall.Errno, gaveUp bool) {
 	var met []*liveRule
 	for {
 		rules := *g.rules.Load()
 		i := slices.IndexFunc(rules, func(l *liveRule) bool { return l.selects(q) && !slices.Contains(met, l) })
 		if i < 0 {
-			return heldBy, false
+			return heldBy, 0, false
 		}
 		l := rules[i]
 		met = append(met, l)
@@ -147,8 +154,11 @@ func (g *Gate) wait(giveUp <-chan struct{}, q Request, probe bool) (heldBy []str
 			continue
 		}
 		heldBy = append(heldBy, l.ID)
+		if l.Kind == Fail {
+			return heldBy, errnoOf(l.Error), false
+		}
 		if !l.hold(giveUp, &q, probe) {
-			return heldBy, true
+			return heldBy, 0, true
 		}
 	}
 }

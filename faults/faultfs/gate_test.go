@@ -139,7 +139,7 @@ func TestProbeIsHeldButSpendsNothing(t *testing.T) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), soon)
 	defer cancel()
-	heldBy, err := g.Test(ctx, Request{Op: OpRead})
+	heldBy, _, err := g.Test(ctx, Request{Op: OpRead})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Equal(t, []string{id}, heldBy)
 	r := g.Rules()[0]

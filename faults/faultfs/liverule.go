@@ -14,7 +14,7 @@ type liveRule struct {
 
 	mu         sync.Mutex
 	matched    int64                  // guarded by mu, as all below
-	taken      int64                  // requests of others that were held or delayed, or are now
+	taken      int64                  // requests of others that were held, delayed or failed, or are now
 	probesHeld int64                  // the server's own
 	waiting    map[*Request]time.Time // requests of others held now, and since when
 	released   int64                  // how many of taken have gone on
@@ -90,10 +90,13 @@ func (l *liveRule) status() RuleStatus {
 		Rule: l.Rule, Matched: l.matched, Held: int64(len(l.waiting)), ProbesHeld: l.probesHeld,
 		WorstDelayMS: milliseconds(l.worst), LeastDelayMS: milliseconds(l.least),
 	}
-	if l.Kind == Hang {
+	switch l.Kind {
+	case Hang:
 		s.HeldTotal = l.taken
-	} else {
+	case Latency:
 		s.DelayedTotal = l.taken
+	case Fail:
+		s.FailedTotal = l.taken
 	}
 	for _, since := range l.waiting {
 		s.OldestHeld = max(s.OldestHeld, time.Since(since).Seconds())

@@ -78,7 +78,9 @@ func (n *node) Open(_ context.Context, flags uint32) (fs.FileHandle, uint32, sys
 		return nil, 0, errno
 	}
 	name := filepath.Base(path)
-	n.tree.gate.Pass(Request{Op: OpOpen, Via: n.tree.via, File: name})
+	if errno := n.tree.gate.Pass(Request{Op: OpOpen, Via: n.tree.via, File: name}); errno != fs.OK {
+		return nil, 0, errno
+	}
 	access := flags & unix.O_ACCMODE
 	fd, err := unix.Open(path, int(access)|unix.O_DSYNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -89,7 +91,9 @@ func (n *node) Open(_ context.Context, flags uint32) (fs.FileHandle, uint32, sys
 
 // Create makes the backing file with the caller as its owner, and opens it.
 func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
-	n.tree.gate.Pass(Request{Op: OpOpen, Via: n.tree.via, File: name})
+	if errno := n.tree.gate.Pass(Request{Op: OpOpen, Via: n.tree.via, File: name}); errno != fs.OK {
+		return nil, nil, 0, errno
+	}
 	dir, errno := n.path()
 	if errno != fs.OK {
 		return nil, nil, 0, errno
@@ -145,7 +149,9 @@ func (n *node) Setattr(ctx context.Context, handle fs.FileHandle, in *fuse.SetAt
 		}
 		name = filepath.Base(path)
 	}
-	n.tree.gate.Pass(Request{Op: OpTruncate, Via: n.tree.via, File: name})
+	if errno := n.tree.gate.Pass(Request{Op: OpTruncate, Via: n.tree.via, File: name}); errno != fs.OK {
+		return errno
+	}
 	if open { // by descriptor, because the file may have been removed meanwhile
 		if err := f.truncate(int64(size)); err != nil {
 			return fs.ToErrno(err)

@@ -40,19 +40,20 @@ type answer struct {
 // RuleStatus is a rule and what it has done so far.
 type RuleStatus struct {
 	Rule
-	// Matched counts requests that met all selectors and fell to First and Probability; HeldTotal and DelayedTotal those
-	// that were held or delayed by the rule, and Held those that are at this moment. Probes are not among them.
+	// Matched counts requests that met all selectors and fell to First and Probability; HeldTotal, DelayedTotal and FailedTotal those
+	// that were held, delayed or failed by the rule, and Held those that are at this moment. Probes are not among them.
 	Matched      int64 `json:"matched"`
 	Held         int64 `json:"held"`
 	HeldTotal    int64 `json:"held_total"`
 	DelayedTotal int64 `json:"delayed_total"`
+	FailedTotal  int64 `json:"failed_total"`
 	// OldestHeld is the time that the longest-held request now has been held, in seconds; 0 if none is held.
 	OldestHeld float64 `json:"oldest_held_s"`
 	// WorstDelayMS and LeastDelayMS are the longest and the shortest delay measured on completed requests, in milliseconds;
 	// 0 before the first. For a hang they measure the hold.
 	WorstDelayMS float64 `json:"worst_delay_ms"`
 	LeastDelayMS float64 `json:"least_delay_ms"`
-	// ProbesHeld counts the server's own probe requests that the rule has held or delayed.
+	// ProbesHeld counts the server's own probe requests that the rule has held, delayed or failed.
 	ProbesHeld int64 `json:"probes_held"`
 }
 
@@ -82,7 +83,9 @@ type Probe struct {
 type ProbeResult struct {
 	// Passed says that the probe went through the gate and touched the backing directory before its time was up.
 	Passed bool `json:"passed"`
-	// HeldBy are the ids of the rules that held or delayed it.
+	// Errno is the name of the error that a rule made it fail with; "" when none did. It has not passed then.
+	Errno string `json:"errno,omitempty"`
+	// HeldBy are the ids of the rules that held, delayed or failed it.
 	HeldBy []string `json:"held_by,omitempty"`
 	// WaitedMS is the time spent at the gate, in milliseconds.
 	WaitedMS float64 `json:"waited_ms"`

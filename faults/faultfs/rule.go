@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Kind is what a rule does to the requests that it matches.
@@ -14,6 +17,7 @@ type Kind string
 const (
 	Hang    Kind = "hang"    // held until the rule is cleared
 	Latency Kind = "latency" // delayed by DelayMS, or until the rule is cleared
+	Fail    Kind = "fail"    // refused with Error, without touching the backing file
 )
 
 // Op is an operation of the file system that rules can match.
@@ -32,6 +36,25 @@ const (
 
 // Ops lists all operations that rules match.
 func Ops() []Op { return []Op{OpRead, OpWrite, OpFsync, OpAllocate, OpTruncate, OpOpen} }
+
+// Errors lists the errors that a rule can make requests fail with, by their names in errno.h: the medium failed, it is full, the file
+// is not the one that was opened, the file system was turned read-only.
+func Errors() []string { return []string{"EIO", "ENOSPC", "ESTALE", "EROFS"} }
+
+// errnoOf is the number of one of Errors(), 0 for other names.
+func errnoOf(name string) syscall.Errno {
+	switch name {
+	case "EIO":
+		return unix.EIO
+	case "ENOSPC":
+		return unix.ENOSPC
+	case "ESTALE":
+		return unix.ESTALE
+	case "EROFS":
+		return unix.EROFS
+	}
+	return 0
+}
 
 // ranged says whether requests of the operation name a range of bytes.
 func (o Op) ranged() bool { return o == OpRead || o == OpWrite || o == OpAllocate }
@@ -61,6 +84,8 @@ type Rule struct {
 	OffsetTo   int64 `json:"offset_to,omitempty"`
 	// DelayMS is the delay of a latency rule in milliseconds: more than 0, at most MaxDelay.
 	DelayMS float64 `json:"delay_ms,omitempty"`
+	// Error is what a failing rule answers: one of Errors(). With ENOSPC and EROFS, which no read meets, Ops must be given.
+	Error string `json:"error,omitempty"`
 	// First limits the rule to the first so many requests that match; 0 means no limit.
 	First int `json:"first,omitempty"`
 	// Probability is the chance of a matching request to be affected, 0 < p <= 1; 0 means 1.
@@ -81,8 +106,15 @@ func (r Rule) Validate() error {
 		if !(r.DelayMS > 0) || r.DelayMS > float64(MaxDelay.Milliseconds()) {
 			return fmt.Errorf("rule: delay_ms is %v, want more than 0 and at most %d", r.DelayMS, MaxDelay.Milliseconds())
 		}
+	case Fail:
+		if err := r.validateError(); err != nil {
+			return err
+		}
 	default:
-		return fmt.Errorf("rule: kind is %q, want %q or %q", r.Kind, Hang, Latency)
+		return fmt.Errorf("rule: kind is %q, want %q, %q or %q", r.Kind, Hang, Latency, Fail)
+	}
+	if r.Kind != Fail && r.Error != "" {
+		return fmt.Errorf("rule: error is %q, want none: only a rule of kind %q has one", r.Error, Fail)
 	}
 	for _, op := range r.Ops {
 		if !slices.Contains(Ops(), op) {
@@ -106,6 +138,18 @@ func (r Rule) Validate() error {
 		return fmt.Errorf("rule: first is %d, want 0 or more", r.First)
 	case !(r.Probability >= 0 && r.Probability <= 1):
 		return fmt.Errorf("rule: probability is %v, want 0 < p <= 1", r.Probability)
+	}
+	return nil
+}
+
+func (r Rule) validateError() error {
+	switch {
+	case r.DelayMS != 0:
+		return fmt.Errorf("rule: delay_ms is %v, want none: a request fails at once", r.DelayMS)
+	case errnoOf(r.Error) == 0:
+		return fmt.Errorf("rule: error is %q, want one of %v", r.Error, Errors())
+	case (r.Error == "ENOSPC" || r.Error == "EROFS") && (len(r.Ops) == 0 || slices.Contains(r.Ops, OpRead)):
+		return fmt.Errorf("rule: a read never fails with %s: name the operations in ops, and read not among them", r.Error)
 	}
 	return nil
 }

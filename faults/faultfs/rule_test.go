@@ -16,6 +16,9 @@ func TestRuleValidate(t *testing.T) {
 		{Kind: Latency, DelayMS: 0.5},
 		{Kind: Latency, DelayMS: float64(MaxDelay.Milliseconds()), Ops: []Op{OpFsync}},
 		{Kind: Hang, Ops: []Op{OpWrite, OpFsync}, OffsetTo: 1},
+		{Kind: Fail, Error: "EIO"},
+		{Kind: Fail, Error: "ESTALE", Ops: []Op{OpRead}, Probability: 0.5},
+		{Kind: Fail, Error: "ENOSPC", Ops: []Op{OpWrite, OpAllocate}},
 	}
 	for _, r := range good {
 		require.NoError(t, r.Validate(), "%+v", r)
@@ -26,6 +29,12 @@ func TestRuleValidate(t *testing.T) {
 	}{
 		{Rule{}, `kind is ""`},
 		{Rule{Kind: "hag"}, `kind is "hag"`},
+		{Rule{Kind: Fail}, `error is "", want one of [EIO`},
+		{Rule{Kind: Fail, Error: "EPERM"}, `error is "EPERM"`},
+		{Rule{Kind: Fail, Error: "EIO", DelayMS: 1}, "a request fails at once"},
+		{Rule{Kind: Fail, Error: "ENOSPC"}, "a read never fails with ENOSPC"},
+		{Rule{Kind: Fail, Error: "EROFS", Ops: []Op{OpRead, OpWrite}}, "a read never fails with EROFS"},
+		{Rule{Kind: Hang, Error: "EIO"}, "only a rule of kind"},
 		{Rule{Kind: Hang, DelayMS: 1}, "a hang lasts until it is cleared"},
 		{Rule{Kind: Latency}, "delay_ms is 0"},
 		{Rule{Kind: Latency, DelayMS: -1}, "delay_ms is -1"},
@@ -80,6 +89,7 @@ func TestRuleSelects(t *testing.T) {
 func FuzzRuleValidate(f *testing.F) {
 	f.Add([]byte(`{"kind":"hang","ops":["write"],"file":"w.img","offset_from":0,"offset_to":4096}`))
 	f.Add([]byte(`{"kind":"latency","delay_ms":1e308}`))
+	f.Add([]byte(`{"kind":"fail","error":"EIO","first":1}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var r Rule
 		if json.Unmarshal(text, &r) != nil || r.Validate() != nil {

@@ -30,7 +30,7 @@ const (
 	pollEvery = 20 * time.Millisecond
 )
 
-// Fault is a hang or a latency of the medium. It implements lifecycle.Fault.
+// Fault is a hang, a latency or an error of the medium. It implements lifecycle.Fault.
 type Fault struct {
 	o    Options
 	rule faultfs.Rule
@@ -64,9 +64,16 @@ func (f *Fault) Setup(ctx context.Context) error {
 		return err
 	}
 	if !p.Passed {
-		return fmt.Errorf("the medium hangs already, held by %v: heal that fault first", p.HeldBy)
+		return fmt.Errorf("the medium %s already, by %v: heal that fault first", hangsOrFails(p), p.HeldBy)
 	}
 	return nil
+}
+
+func hangsOrFails(p faultfs.ProbeResult) string {
+	if p.Errno != "" {
+		return "fails"
+	}
+	return "hangs"
 }
 
 // Inject adds the rule.
@@ -78,11 +85,15 @@ func (f *Fault) Inject(ctx context.Context) error {
 	return err
 }
 
-// Prove sends a request of the fault's own through the gate and wants it held (hang) or delayed by at least By (latency). The
+// Prove sends a request of the fault's own through the gate and wants it held (hang), delayed by at least By (latency) or refused with
+// Error. The
 // proof tells what the rule has done to others so far. With AwaitOthers there must be such another request as well.
 func (f *Fault) Prove(ctx context.Context) (string, error) {
 	wait := holdProof
-	if f.o.By != 0 {
+	switch {
+	case f.o.Error != "":
+		wait = slack
+	case f.o.By != 0:
 		wait = f.o.By + slack
 	}
 	p, err := f.probe(ctx, wait)
@@ -105,6 +116,12 @@ func (f *Fault) Prove(ctx context.Context) (string, error) {
 func (f *Fault) judge(p faultfs.ProbeResult) (string, error) {
 	waited := time.Duration(p.WaitedMS * float64(time.Millisecond))
 	switch {
+	case f.o.Error != "" && p.Errno == f.o.Error && slices.Contains(p.HeldBy, f.rule.ID):
+		return fmt.Sprintf("an own %s request failed with %s", f.probeOp(), p.Errno), nil
+	case f.o.Error != "":
+		return "", fmt.Errorf("not in effect: an own %s request was not failed with %s by rule %s (passed: %v, error %q)", f.probeOp(), f.o.Error, f.rule.ID, p.Passed, p.Errno)
+	case p.Errno != "":
+		return "", fmt.Errorf("not proven: another fault (%v) failed an own %s request with %s", p.HeldBy, f.probeOp(), p.Errno)
 	case !slices.Contains(p.HeldBy, f.rule.ID):
 		return "", fmt.Errorf("not in effect: an own %s request was not held by rule %s (passed: %v, after %s)", f.probeOp(), f.rule.ID, p.Passed, waited.Round(time.Microsecond))
 	case f.o.By == 0 && p.Passed:
@@ -128,7 +145,7 @@ func (f *Fault) counts(ctx context.Context) (faultfs.RuleStatus, error) {
 			return s, err
 		case !found:
 			return s, fmt.Errorf("not in effect: the file system has no rule %s", f.rule.ID)
-		case !f.o.AwaitOthers || s.HeldTotal+s.DelayedTotal > 0:
+		case !f.o.AwaitOthers || s.HeldTotal+s.DelayedTotal+s.FailedTotal > 0:
 			return s, nil
 		}
 		select {
@@ -173,6 +190,8 @@ func (f *Fault) ProveGone(ctx context.Context) (string, error) {
 	switch {
 	case err != nil:
 		return "", err
+	case p.Errno != "":
+		return "", fmt.Errorf("an own %s request failed with %s, by %v", f.probeOp(), p.Errno, p.HeldBy)
 	case slices.Contains(p.HeldBy, f.rule.ID):
 		return "", fmt.Errorf("an own %s request was held by rule %s", f.probeOp(), f.rule.ID)
 	case !p.Passed:
@@ -219,8 +238,8 @@ func (f *Fault) probe(ctx context.Context, wait time.Duration) (faultfs.ProbeRes
 
 // probeOp is the operation of own requests. (A probe never writes, whatever its operation.)
 func (f *Fault) probeOp() faultfs.Op {
-	if len(f.o.Ops) > 0 {
-		return f.o.Ops[0]
+	if len(f.rule.Ops) > 0 {
+		return f.rule.Ops[0]
 	}
 	return faultfs.OpWrite
 }
@@ -228,6 +247,8 @@ func (f *Fault) probeOp() faultfs.Op {
 // tell says in words what a rule has done to requests of others.
 func tell(s faultfs.RuleStatus) string {
 	switch {
+	case s.Kind == faultfs.Fail:
+		return fmt.Sprintf("requests of others failed with %s: %d of the %d that matched", s.Error, s.FailedTotal, s.Matched)
 	case s.Kind == faultfs.Latency && s.DelayedTotal > 0 && s.WorstDelayMS == 0:
 		return fmt.Sprintf("requests of others delayed: %d, none of them to its end so far", s.DelayedTotal)
 	case s.Kind == faultfs.Latency:

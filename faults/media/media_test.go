@@ -3,11 +3,13 @@ package media
 import (
 	"context"
 	"errors"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"github.com/holdfast-ha/holdfast/faults/faultfs"
 	"github.com/holdfast-ha/holdfast/faults/lifecycle"
@@ -52,8 +54,8 @@ func (g gate) Probe(ctx context.Context, p faultfs.Probe) (faultfs.ProbeResult, 
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(p.TimeoutMS*float64(time.Millisecond)))
 	defer cancel()
 	start := time.Now()
-	heldBy, err := g.Test(ctx, faultfs.Request{Op: p.Op, Via: p.Via, File: p.File, Offset: p.Offset, Length: SegmentSize})
-	return faultfs.ProbeResult{Passed: err == nil, HeldBy: heldBy, WaitedMS: float64(time.Since(start)) / float64(time.Millisecond)}, nil
+	heldBy, failed, err := g.Test(ctx, faultfs.Request{Op: p.Op, Via: p.Via, File: p.File, Offset: p.Offset, Length: SegmentSize})
+	return faultfs.ProbeResult{Passed: err == nil && failed == "", Errno: failed, HeldBy: heldBy, WaitedMS: float64(time.Since(start)) / float64(time.Millisecond)}, nil
 }
 
 func segment(n int) *int { return &n }
@@ -67,7 +69,11 @@ func TestOptionsPrintTheScenariosWords(t *testing.T) {
 		"hang media file=whiteboard.img segment=0 for=host2": {File: "whiteboard.img", Segment: segment(0), Host: "host2"},
 		"hang media file=whiteboard.img segment=0":           {File: "whiteboard.img", Segment: segment(0)},
 		"slow media by=200ms op=write":                       {By: 200 * time.Millisecond, Ops: []faultfs.Op{faultfs.OpWrite}},
-		"slow media by=1.5s op=write,fsync first=3 p=0.1":    {By: 1500 * time.Millisecond, Ops: []faultfs.Op{faultfs.OpWrite, faultfs.OpFsync}, First: 3, Probability: 0.1},
+		"fail media error=EIO op=write file=whiteboard.img segment=2 first=1": {
+			Error: "EIO", Ops: []faultfs.Op{faultfs.OpWrite}, File: "whiteboard.img", Segment: segment(2), First: 1,
+		},
+		"fail media error=EROFS":                          {Error: "EROFS"},
+		"slow media by=1.5s op=write,fsync first=3 p=0.1": {By: 1500 * time.Millisecond, Ops: []faultfs.Op{faultfs.OpWrite, faultfs.OpFsync}, First: 3, Probability: 0.1},
 	} {
 		o.FileSystem = fs
 		f, err := New(o)
@@ -79,17 +85,20 @@ func TestOptionsPrintTheScenariosWords(t *testing.T) {
 func TestBadOptionsAreRefused(t *testing.T) {
 	fs := gate{Gate: faultfs.NewGate()}
 	for want, o := range map[string]Options{
-		"no fault file system":       {},
-		"segment=2 without file=":    {FileSystem: fs, Segment: segment(2)},
-		"segment=2001, want 0":       {FileSystem: fs, File: "w", Segment: segment(2001)},
-		"segment=-1, want 0":         {FileSystem: fs, File: "w", Segment: segment(-1)},
-		`unknown operation "wirte"`:  {FileSystem: fs, Ops: []faultfs.Op{"wirte"}},
-		"by=-1s, want a positive":    {FileSystem: fs, By: -time.Second},
-		"delay_ms is 3.6e+06":        {FileSystem: fs, By: time.Hour},
-		"a range of bytes never":     {FileSystem: fs, File: "w", Segment: segment(1), Ops: []faultfs.Op{faultfs.OpFsync}},
-		"want a base name":           {FileSystem: fs, File: "/volumes/w"},
-		"probability is 2":           {FileSystem: fs, Probability: 2},
-		"media fault: rule: first i": {FileSystem: fs, First: -1},
+		"no fault file system":         {},
+		"segment=2 without file=":      {FileSystem: fs, Segment: segment(2)},
+		"segment=2001, want 0":         {FileSystem: fs, File: "w", Segment: segment(2001)},
+		"segment=-1, want 0":           {FileSystem: fs, File: "w", Segment: segment(-1)},
+		`unknown operation "wirte"`:    {FileSystem: fs, Ops: []faultfs.Op{"wirte"}},
+		"by=-1s, want a positive":      {FileSystem: fs, By: -time.Second},
+		"error is \"EIEIO\", want one": {FileSystem: fs, Error: "EIEIO"},
+		"a read never fails with":      {FileSystem: fs, Error: "EROFS", Ops: []faultfs.Op{faultfs.OpRead}},
+		"either fails or takes":        {FileSystem: fs, Error: "EIO", By: time.Second},
+		"delay_ms is 3.6e+06":          {FileSystem: fs, By: time.Hour},
+		"a range of bytes never":       {FileSystem: fs, File: "w", Segment: segment(1), Ops: []faultfs.Op{faultfs.OpFsync}},
+		"want a base name":             {FileSystem: fs, File: "/volumes/w"},
+		"probability is 2":             {FileSystem: fs, Probability: 2},
+		"media fault: rule: first i":   {FileSystem: fs, First: -1},
 	} {
 		_, err := New(o)
 		require.ErrorContains(t, err, want)
@@ -160,6 +169,38 @@ func TestLatencyIsProvenByItsMeasure(t *testing.T) {
 	require.NoError(t, f.Heal(t.Context()))
 	_, err = f.ProveGone(t.Context())
 	require.NoError(t, err)
+}
+
+func TestErrorIsProvenByItsNameAndCounted(t *testing.T) {
+	skipMutant(t)
+	for _, name := range faultfs.Errors() {
+		fs := gate{Gate: faultfs.NewGate()}
+		f, err := New(Options{FileSystem: fs, Error: name, File: "w", Segment: segment(2), First: 1, AwaitOthers: true})
+		require.NoError(t, err)
+		require.NoError(t, f.Setup(t.Context()))
+		require.NoError(t, f.Inject(t.Context()))
+		at := func(segment int64) error {
+			errno := fs.Pass(faultfs.Request{Op: faultfs.OpWrite, File: "w", Offset: segment * SegmentSize, Length: SegmentSize})
+			if errno == 0 {
+				return nil
+			}
+			return errno
+		}
+		require.NoError(t, at(1), "another segment")
+		require.Equal(t, name, unix.ErrnoName(at(2).(syscall.Errno)))
+		require.NoError(t, at(2), "first=1")
+		proof, err := f.Prove(t.Context())
+		require.NoError(t, err)
+		require.Contains(t, proof, "an own "+string(f.probeOp())+" request failed with "+name)
+		require.Contains(t, proof, "requests of others failed with "+name+": 1 of the 2 that matched")
+		second, err := New(Options{FileSystem: fs, File: "w", Segment: segment(2)})
+		require.NoError(t, err)
+		require.ErrorContains(t, second.Setup(t.Context()), "fails already")
+		require.NoError(t, f.Heal(t.Context()))
+		gone, err := f.ProveGone(t.Context())
+		require.NoError(t, err)
+		require.Contains(t, gone, "1 of the 2 that matched")
+	}
 }
 
 func TestFaultThatIsNotThereIsNotProven(t *testing.T) {

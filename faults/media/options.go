@@ -1,5 +1,5 @@
-// Package media makes the medium under a storage server hang or slow: a rule of the fault file system holds or delays the
-// server's own reads and writes, so the server answers everything that does not touch the medium.
+// Package media makes the medium under a storage server hang, slow or fail: a rule of the fault file system holds, delays or refuses
+// the server's own reads and writes, so the server answers everything that does not touch the medium.
 package media
 
 import (
@@ -49,6 +49,12 @@ func (o Options) rule() faultfs.Rule {
 	if o.By != 0 {
 		r.Kind, r.DelayMS = faultfs.Latency, float64(o.By)/float64(time.Millisecond)
 	}
+	if o.Error != "" {
+		r.Kind, r.Error = faultfs.Fail, o.Error
+		if len(o.Ops) == 0 && (o.Error == "ENOSPC" || o.Error == "EROFS") {
+			r.Ops = []faultfs.Op{faultfs.OpWrite, faultfs.OpFsync, faultfs.OpAllocate, faultfs.OpTruncate} // what no read meets
+		}
+	}
 	if o.Segment != nil {
 		r.OffsetFrom = int64(*o.Segment) * SegmentSize
 		r.OffsetTo = r.OffsetFrom + SegmentSize
@@ -64,6 +70,8 @@ func (o Options) validate() error {
 		return fmt.Errorf("media fault: segment=%d, want 0 to %d", *o.Segment, MaxSegment)
 	case o.Segment != nil && o.File == "":
 		return fmt.Errorf("media fault: segment=%d without file=: say which file's segment", *o.Segment)
+	case o.Error != "" && o.By != 0:
+		return fmt.Errorf("media fault: error=%s and by=%s: a request either fails or takes longer", o.Error, o.By)
 	case o.By < 0:
 		return fmt.Errorf("media fault: by=%s, want a positive delay", o.By)
 	}
@@ -73,11 +81,15 @@ func (o Options) validate() error {
 	return nil
 }
 
-// String prints the scenario's words: "hang media op=write file=whiteboard.img segment=2", "slow media by=200ms op=write".
+// String prints the scenario's words: "hang media op=write file=whiteboard.img segment=2", "slow media by=200ms op=write",
+// "fail media error=EIO op=write first=1".
 func (o Options) String() string {
 	words := []string{"hang", "media"}
 	if o.By != 0 {
 		words = []string{"slow", "media", "by=" + o.By.String()}
+	}
+	if o.Error != "" {
+		words = []string{"fail", "media", "error=" + o.Error}
 	}
 	if len(o.Ops) > 0 {
 		names := make([]string, len(o.Ops))

@@ -1,6 +1,9 @@
-// Command holdfast-faultfs mounts a pass-through file system whose requests can be held and delayed on command.
+// Command holdfast-faultfs mounts a pass-through file system whose requests can be held, delayed and refused on command; with `dead`,
+// a file system that answers nothing at all.
 //
 //	holdfast-faultfs --backing /volumes --mount /export/host1 --mount /export/host2 --control /run/holdfast/faultfs.sock
+//
+//	holdfast-faultfs dead --mount /rhev/data-center/mnt/server:_export
 //
 // Several mounts show the same files and stand behind the same rules, each with inodes and kernel locks of its own.
 //

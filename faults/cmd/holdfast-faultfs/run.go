@@ -63,6 +63,9 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 
 // run mounts and serves until ctx ends or the mount is taken away. It returns the exit code.
 func run(ctx context.Context, args []string, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "dead" {
+		return dead(ctx, args[1:], stderr)
+	}
 	s, err := parse(args, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
