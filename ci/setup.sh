@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 LAB_PACKAGES=(nfs-ganesha nfs-ganesha-vfs rpcbind tgt sanlock qemu-utils qemu-system-common qemu-block-extra nftables iproute2 procps)
 # Program:package, installed only where the program is missing. gcc and libc6-dev are for the race detector; ca-certificates, added below,
 # for the Go module proxy.
-TOOLS=(dockerd:docker.io make:make git:git gcc:gcc python3:python3 ldd:libc-bin ps:procps)
+TOOLS=(dockerd:docker.io make:make git:git gcc:gcc python3:python3 ldd:libc-bin ps:procps patch:patch)
 # Where an engine that this script starts keeps its log and process id.
 ENGINE_RUN=/run/holdfast-ci
 
