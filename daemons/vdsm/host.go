@@ -39,8 +39,7 @@ func (c *Client) Ping2(ctx context.Context) error { return c.Call(ctx, "Host.pin
 
 // HostGetStats returns the host's figures. VDSM's own may take seconds when it has hosted-engine data to collect.
 func (c *Client) HostGetStats(ctx context.Context) (HostStats, error) {
-	var s HostStats
-	return s, c.Call(ctx, "Host.getStats", nil, &s)
+	return call[HostStats](ctx, c, "Host.getStats", nil)
 }
 
 // RepoStats returns what VDSM's monitors say of the storage domains with these ids, by id. A domain that is not
@@ -80,6 +79,5 @@ func (c *Client) StopMonitoringDomain(ctx context.Context, domain string) error 
 
 // VMList returns the ids of the virtual machines on this host.
 func (c *Client) VMList(ctx context.Context) ([]string, error) {
-	var ids []string
-	return ids, c.Call(ctx, "Host.getVMList", map[string]any{"vmList": []string{}, "onlyUUID": true}, &ids)
+	return call[[]string](ctx, c, "Host.getVMList", map[string]any{"vmList": []string{}, "onlyUUID": true})
 }

@@ -107,33 +107,28 @@ func (c *Client) ImagePrepare(ctx context.Context, volume VolumeID) (path string
 
 // DomainGetInfo returns what does not change about a storage domain.
 func (c *Client) DomainGetInfo(ctx context.Context, domain string) (DomainInfo, error) {
-	var info DomainInfo
-	return info, c.Call(ctx, "StorageDomain.getInfo", map[string]any{"storagedomainID": domain}, &info)
+	return call[DomainInfo](ctx, c, "StorageDomain.getInfo", map[string]any{"storagedomainID": domain})
 }
 
 // DomainGetStats returns a storage domain's space. VDSM refreshes what it knows of the domain as it answers.
 func (c *Client) DomainGetStats(ctx context.Context, domain string) (DomainSpace, error) {
-	var space DomainSpace
-	return space, c.Call(ctx, "StorageDomain.getStats", map[string]any{"storagedomainID": domain}, &space)
+	return call[DomainSpace](ctx, c, "StorageDomain.getStats", map[string]any{"storagedomainID": domain})
 }
 
 // GetImages returns the ids of a domain's images.
 func (c *Client) GetImages(ctx context.Context, domain string) ([]string, error) {
-	var ids []string
-	return ids, c.Call(ctx, "StorageDomain.getImages", map[string]any{"storagedomainID": domain}, &ids)
+	return call[[]string](ctx, c, "StorageDomain.getImages", map[string]any{"storagedomainID": domain})
 }
 
 // GetVolumes returns the ids of an image's volumes.
 func (c *Client) GetVolumes(ctx context.Context, domain, pool, image string) ([]string, error) {
-	var ids []string
-	return ids, c.Call(ctx, "StorageDomain.getVolumes",
-		map[string]any{"storagedomainID": domain, "storagepoolID": pool, "imageID": image}, &ids)
+	return call[[]string](ctx, c, "StorageDomain.getVolumes",
+		map[string]any{"storagedomainID": domain, "storagepoolID": pool, "imageID": image})
 }
 
 // VolumeGetInfo returns what VDSM knows of a volume.
 func (c *Client) VolumeGetInfo(ctx context.Context, volume VolumeID) (VolumeInfo, error) {
-	var info VolumeInfo
-	return info, c.Call(ctx, "Volume.getInfo", volume.params(), &info)
+	return call[VolumeInfo](ctx, c, "Volume.getInfo", volume.params())
 }
 
 // ConnectStorageServer mounts, or logs in. The answer has one status for each connection; nil error does not mean that
@@ -151,6 +146,5 @@ func (c *Client) storageServer(ctx context.Context, op, pool string, domainType 
 	if to == nil {
 		to = []Connection{}
 	}
-	var status []ConnectionStatus
-	return status, c.Call(ctx, op, map[string]any{"storagepoolID": pool, "domainType": domainType, "connectionParams": to}, &status)
+	return call[[]ConnectionStatus](ctx, c, op, map[string]any{"storagepoolID": pool, "domainType": domainType, "connectionParams": to})
 }
