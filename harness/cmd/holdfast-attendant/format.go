@@ -21,20 +21,26 @@ func format(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	resource := flags.String("resource", "engine", "name of the resource")
 	leasePath := flags.String("lease-path", "", "file or device of the resource's lease, at offset 0")
 	ioTimeout := flags.Int("io-timeout", 10, "seconds, stored in the lockspace")
+	sector := flags.Int("sector", 512, "sector size of lockspace and lease in bytes, 512 or 4096")
 	within := flags.Duration("timeout", 10*time.Second, "for both writes together")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
 	ctx, cancel := context.WithTimeout(ctx, *within)
 	defer cancel()
+	geometry, _, err := lease.Geometry(*sector, 1)
+	if err != nil {
+		fmt.Fprintln(stderr, "format:", err)
+		return 2
+	}
 	client := lease.Client{Socket: *socket, Timeout: *within}
-	space := lease.Lockspace{Name: *lockspace, HostID: 1, Path: *lockspacePath, Flags: lease.Sector512 | lease.Align1M}
+	space := lease.Lockspace{Name: *lockspace, HostID: 1, Path: *lockspacePath, Flags: geometry}
 	if err := client.WriteLockspace(ctx, space, time.Duration(*ioTimeout)*time.Second); err != nil {
 		fmt.Fprintln(stderr, "format:", err)
 		return 1
 	}
 	engine := lease.Resource{
-		Lockspace: *lockspace, Name: *resource, Disks: []lease.Disk{{Path: *leasePath}}, Flags: lease.Sector512 | lease.Align1M,
+		Lockspace: *lockspace, Name: *resource, Disks: []lease.Disk{{Path: *leasePath}}, Flags: geometry,
 	}
 	if err := client.WriteResource(ctx, engine, false); err != nil {
 		fmt.Fprintln(stderr, "format:", err)

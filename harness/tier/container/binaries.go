@@ -25,11 +25,14 @@ func mains() map[string]string {
 		"holdfast-attendant": "./harness/cmd/holdfast-attendant",
 		"holdfast-probe":     "./harness/cmd/holdfast-probe",
 		"holdfast-faultfs":   "./faults/cmd/holdfast-faultfs",
+		"holdfast-standin":   "./fixtures/standin/cmd/holdfast-standin",
 	}
 }
 
 func hostBinaries() []string {
-	return []string{"holdfast-attendant", "holdfast-broker", "holdfast-agent", "holdfast-probe", "holdfast-engine"}
+	return []string{
+		"holdfast-attendant", "holdfast-broker", "holdfast-agent", "holdfast-probe", "holdfast-engine", "holdfast-faultfs", "holdfast-standin",
+	}
 }
 
 func storageBinaries() []string { return []string{"holdfast-attendant", "holdfast-faultfs"} }

@@ -26,6 +26,10 @@ const (
 	Lockspace  = "lockspace"
 	Lease      = "lease"
 	Disk       = "disk"
+	// Only with Options.OVF: the shared configuration, and the two volumes in which the engine publishes its OVF.
+	Configuration = "conf"
+	OVF1          = "ovf1"
+	OVF2          = "ovf2"
 )
 
 // Cluster is a running cluster: made by [Up], or found again by [Open].
@@ -37,9 +41,11 @@ type Cluster struct {
 	// TimeFactor and IOTimeout are what the cluster was built with.
 	TimeFactor float64
 	IOTimeout  time.Duration
-	Network    Network
-	Hosts      []*Host
-	Storage    *Storage
+	// Parts are what the cluster has beside the usual.
+	Parts
+	Network Network
+	Hosts   []*Host
+	Storage *Storage
 
 	docker *client.Client
 	began  time.Time // when Up was called; after Open, when that was
@@ -47,6 +53,14 @@ type Cluster struct {
 	mu       sync.Mutex // also makes calls of progress one at a time
 	steps    []Step
 	progress func(Step)
+}
+
+// Parts are what a cluster may have beside the usual; see the fields of [Options].
+type Parts struct {
+	VDSM   bool `json:"vdsm,omitempty"`
+	SMTP   bool `json:"smtp,omitempty"`
+	OVF    bool `json:"ovf,omitempty"`
+	Sector int  `json:"sector,omitempty"` // bytes
 }
 
 // Network is the cluster's own bridge network.

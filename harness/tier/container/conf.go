@@ -3,6 +3,7 @@ package container
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,10 @@ const (
 	inConf       = inLogs + "/" + confFile
 	confFile     = "holdfast.conf"
 	opsSocket    = "ops.sock"
+	stateDir     = "state" // below inRun, as are certDir and mailLog's directory
+	certDir      = "certs"
+	brokerConf   = "broker.conf"
+	mailLog      = "mail.jsonl"
 )
 
 // Names of the lockspace, the engine's resource, and the storage domain of every cluster.
@@ -57,7 +62,13 @@ func holdfastConf(o Options, name string, id int) string {
 		"vm_command":      strings.Join(engine, " "),
 		"vm_health_url":   "http://" + engineHealth + "/health",
 		"time_factor":     strconv.FormatFloat(o.TimeFactor, 'g', -1, 64),
+		"state_dir":       inRun + "/" + stateDir,
+		"ops_socket":      inRun + "/" + opsSocket,
+		"ops_mode":        "0666",
+		"allow_users":     allowUsers(),
+		"vdsm":            "off",
 	}
+	maps.Copy(lines, partsConf(o.parts()))
 	maps.Copy(lines, o.Config)
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Host %d of test cluster %s; made by the harness.\n", id, o.RunID)
@@ -65,6 +76,33 @@ func holdfastConf(o Options, name string, id int) string {
 		fmt.Fprintf(&b, "%s = %s\n", k, lines[k])
 	}
 	return b.String()
+}
+
+// allowUsers lets the harness's own user ask the broker from outside, whoever that is.
+func allowUsers() string { return "root, " + strconv.Itoa(os.Getuid()) }
+
+// partsConf are the lines that the cluster's parts need.
+func partsConf(p Parts) map[string]string {
+	lines := map[string]string{}
+	if p.VDSM {
+		certs := inRun + "/" + certDir
+		maps.Copy(lines, map[string]string{
+			"vdsm": "on", "vdsm_address": vdsmAddress,
+			"vdsm_certificate": certs + "/vdsmcert.pem", "vdsm_key": certs + "/vdsmkey.pem", "vdsm_authority": certs + "/cacert.pem",
+		})
+	}
+	if p.SMTP {
+		lines["broker_conf"] = inRun + "/" + stateDir + "/" + brokerConf
+		lines["notification_templates"] = inRun + "/" + stateDir
+	}
+	if p.OVF {
+		lines["configuration_path"] = inStorage(Configuration)
+		lines["ovf_store_paths"] = inStorage(OVF1) + ", " + inStorage(OVF2)
+	}
+	if p.Sector == 4096 {
+		lines["sector_size"] = "4096"
+	}
+	return lines
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

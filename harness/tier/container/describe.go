@@ -21,7 +21,7 @@ func (b *builder) describe(subnet netip.Prefix) {
 	if c.Kind.Block() {
 		s.Port, s.Export, s.Target = iscsiPort, "", targetName
 	}
-	for _, name := range volumeNames() {
+	for _, name := range c.volumeNames() {
 		s.Volumes[name] = filepath.Join(s.Dir, "volumes", name+".img")
 	}
 	c.Storage = s
@@ -55,8 +55,16 @@ func (b *builder) configure() error {
 		return fmt.Errorf("storage: configuration: %w", err)
 	}
 	for _, h := range b.c.Hosts {
-		if err := os.WriteFile(filepath.Join(h.Dir, "holdfast.conf"), []byte(holdfastConf(b.o, h.Name, h.ID)), 0o644); err != nil {
-			return fmt.Errorf("%s: configuration: %w", h.Name, err)
+		files := map[string]string{filepath.Join(h.Dir, confFile): holdfastConf(b.o, h.Name, h.ID)}
+		if b.c.SMTP {
+			state := filepath.Join(h.SockDir, stateDir)
+			files[filepath.Join(state, brokerConf)] = brokerConfText
+			files[filepath.Join(state, "state_transition.txt")] = mailTemplate
+		}
+		for _, path := range sortedKeys(files) {
+			if err := os.WriteFile(path, []byte(files[path]), 0o644); err != nil {
+				return fmt.Errorf("%s: configuration: %w", h.Name, err)
+			}
 		}
 	}
 	return nil

@@ -7,7 +7,7 @@ import (
 
 // gotgtConf is the configuration of gotgt: the form of its last versions, and beside it "targets", which older ones read.
 // It listens on the address of the lab's own network.
-func gotgtConf(address string, hosts []*Host) []byte {
+func gotgtConf(address string, c *Cluster) []byte {
 	type storage struct {
 		DeviceID int    `json:"deviceID"`
 		Path     string `json:"path"`
@@ -15,8 +15,8 @@ func gotgtConf(address string, hosts []*Host) []byte {
 	}
 	luns := map[string]int{}
 	var storages []storage
-	for _, h := range hosts {
-		for i, name := range volumeNames() {
+	for _, h := range c.Hosts {
+		for i, name := range c.volumeNames() {
 			lun := h.lun(i)
 			storages = append(storages, storage{DeviceID: 1000 + lun, Path: fmt.Sprintf("file:%s/%s.img", exportOf(h.Name), name), Online: true})
 			luns[fmt.Sprint(lun)] = 1000 + lun

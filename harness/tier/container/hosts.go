@@ -3,7 +3,6 @@ package container
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 
@@ -29,13 +28,14 @@ func (h *Host) programs(s *Storage) map[string]attendant.Spec {
 			"--sd-uuid", DomainUUID, "--replay-record", "--out", inLogs + "/probe.jsonl",
 		}},
 	}
-	for lun, volume := range volumeNames() {
+	for lun, volume := range h.cluster.volumeNames() {
 		specs[attachment(volume)] = attendant.Spec{Argv: []string{
 			"qemu-storage-daemon",
 			"--blockdev", s.blockdev(h, volume, h.lun(lun)),
 			"--export", "type=fuse,id=e,node-name=n,mountpoint=" + inStorage(volume) + ",writable=on,growable=off,allow-other=auto",
 		}}
 	}
+	h.cluster.addStandins(specs, h)
 	for name, spec := range specs {
 		spec.Name = name
 		spec.Stdout = inLogs + "/" + name + ".log"
@@ -48,7 +48,7 @@ func (h *Host) programs(s *Storage) map[string]attendant.Spec {
 func attachment(volume string) string { return "attach-" + volume }
 
 // lun is the number of the host's own LUN of a volume. All hosts' LUNs of one volume are the same blocks.
-func (h *Host) lun(volume int) int { return (h.ID-1)*len(volumeNames()) + volume + 1 }
+func (h *Host) lun(volume int) int { return (h.ID-1)*len(h.cluster.volumeNames()) + volume + 1 }
 
 // blockdev is how qemu-storage-daemon reaches a volume of this server.
 func (s *Storage) blockdev(h *Host, volume string, lun int) string {
@@ -60,10 +60,10 @@ func (s *Storage) blockdev(h *Host, volume string, lun int) string {
 		s.Address, exportOf(h.Name), volume)
 }
 
-// attach brings the four attachments up, all at once, until a block of each can be read.
+// attach brings the attachments up, all at once, until a block of each can be read.
 func (h *Host) attach(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	for _, volume := range volumeNames() {
+	for _, volume := range h.cluster.volumeNames() {
 		g.Go(func() error {
 			if err := h.Start(ctx, attachment(volume)); err != nil {
 				return err
@@ -81,7 +81,7 @@ func (h *Host) attach(ctx context.Context) error {
 // format makes the lockspace and the engine's lease, through this host's sanlock daemon.
 func (h *Host) format(ctx context.Context, ioTimeout int) error {
 	_, err := h.Run(ctx, inBin+"/holdfast-attendant", "format", "--sanlock-socket", inSanlock, "--lockspace", LockspaceName,
-		"--lockspace-path", inStorage(Lockspace), "--resource", EngineResource, "--lease-path", inStorage(Lease), "--io-timeout", strconv.Itoa(ioTimeout))
+		"--lockspace-path", inStorage(Lockspace), "--resource", EngineResource, "--lease-path", inStorage(Lease), "--io-timeout", strconv.Itoa(ioTimeout), "--sector", strconv.Itoa(h.cluster.Sector))
 	if err != nil {
 		return fmt.Errorf("%s: format the lockspace: %w", h.Name, err)
 	}
@@ -90,22 +90,12 @@ func (h *Host) format(ctx context.Context, ioTimeout int) error {
 
 // startSanlock returns when the daemon answers a question.
 func (h *Host) startSanlock(ctx context.Context) error {
-	if err := h.Start(ctx, Sanlock); err != nil {
-		return err
-	}
-	return h.await(ctx, Sanlock, func(context.Context) error {
-		_, err := os.Stat(filepath.Join(h.SockDir, "sanlock", "sanlock.sock"))
-		return err
-	})
+	return h.StartProgram(ctx, Sanlock)
 }
 
 // startBroker returns when the broker answers get_health.
 func (h *Host) startBroker(ctx context.Context) error {
-	if err := h.Start(ctx, Broker); err != nil {
-		return err
-	}
-	link := h.Link()
-	return h.await(ctx, Broker, func(ctx context.Context) error { _, err := link.GetHealth(ctx); return err })
+	return h.StartProgram(ctx, Broker)
 }
 
 // awaitLease returns when the broker says that the host id is held.

@@ -16,12 +16,20 @@ const (
 	whiteboardSize = 16 << 20
 	leaseAreaSize  = 4 << 20
 	diskSize       = 16 << 20
+	confSize       = 1 << 20
+	storeSize      = 1 << 20
 	// needFree is what the run directory's file system must have: volumes, logs, a report.
 	needFree = 96 << 20
 )
 
 // volumeNames in the order of their LUN numbers, which begin at 1.
-func volumeNames() []string { return []string{Whiteboard, Lockspace, Lease, Disk} }
+func (p Parts) volumeNames() []string {
+	names := []string{Whiteboard, Lockspace, Lease, Disk}
+	if p.OVF {
+		names = append(names, Configuration, OVF1, OVF2)
+	}
+	return names
+}
 
 func volumeSize(name string) int64 {
 	switch name {
@@ -29,6 +37,10 @@ func volumeSize(name string) int64 {
 		return whiteboardSize
 	case Disk:
 		return diskSize
+	case Configuration:
+		return confSize
+	case OVF1, OVF2:
+		return storeSize
 	}
 	return leaseAreaSize
 }
@@ -80,7 +92,10 @@ func fillDirs(o Options, sockDir string) error {
 	for id := 1; id <= o.Hosts; id++ {
 		name := hostName(id)
 		dirs = append(dirs, filepath.Join("hosts", name))
-		socks = append(socks, name, filepath.Join(name, "sanlock"), filepath.Join(name, "pids"))
+		socks = append(socks, name)
+		for _, d := range []string{"sanlock", "pids", stateDir, certDir} {
+			socks = append(socks, filepath.Join(name, d))
+		}
 	}
 	for _, d := range dirs {
 		if err := os.MkdirAll(filepath.Join(o.RunDir, d), 0o755); err != nil {
@@ -92,12 +107,12 @@ func fillDirs(o Options, sockDir string) error {
 			return fmt.Errorf("socket directory: %w", err)
 		}
 	}
-	return makeVolumes(filepath.Join(o.RunDir, "storage", "volumes"))
+	return makeVolumes(filepath.Join(o.RunDir, "storage", "volumes"), o.parts().volumeNames())
 }
 
 // makeVolumes makes the sparse, zeroed backing files.
-func makeVolumes(dir string) error {
-	for _, name := range volumeNames() {
+func makeVolumes(dir string, names []string) error {
+	for _, name := range names {
 		f, err := os.OpenFile(filepath.Join(dir, name+".img"), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 		if err != nil {
 			return fmt.Errorf("volume %s: %w", name, err)

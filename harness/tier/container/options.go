@@ -152,6 +152,10 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
+func (o Options) parts() Parts {
+	return Parts{VDSM: o.VDSM, SMTP: o.SMTP, OVF: o.OVF, Sector: o.Sector}
+}
+
 func validRunID(s string) bool {
 	if s == "" || len(s) > 32 {
 		return false

@@ -21,6 +21,7 @@ type clusterRecord struct {
 	SockDir    string        `json:"sock_dir"`
 	TimeFactor float64       `json:"time_factor"`
 	IOTimeout  float64       `json:"io_timeout_s"`
+	Parts      Parts         `json:"parts"`
 	PID        int           `json:"pid"` // the harness process that built it
 	Network    Network       `json:"network"`
 	Hosts      []hostRecord  `json:"hosts"`
@@ -61,7 +62,7 @@ type storageRecord struct {
 func (c *Cluster) writeRecord() error {
 	s := c.Storage
 	r := clusterRecord{
-		RunID: c.RunID, Storage: c.Kind, RunDir: c.RunDir, SockDir: c.SockDir, TimeFactor: c.TimeFactor, IOTimeout: c.IOTimeout.Seconds(),
+		RunID: c.RunID, Storage: c.Kind, RunDir: c.RunDir, SockDir: c.SockDir, TimeFactor: c.TimeFactor, IOTimeout: c.IOTimeout.Seconds(), Parts: c.Parts,
 		PID: os.Getpid(), Network: c.Network, Steps: c.Steps(),
 		Server: storageRecord{
 			Name: s.Name, Address: s.Address, Port: s.Port, Target: s.Target, Export: s.Export, Container: s.ContainerID,
@@ -112,6 +113,7 @@ func Open(runDir string) (*Cluster, error) {
 	c := &Cluster{
 		RunID: r.RunID, RunDir: r.RunDir, SockDir: r.SockDir, Kind: r.Storage, TimeFactor: r.TimeFactor,
 		IOTimeout: time.Duration(r.IOTimeout * float64(time.Second)), Network: r.Network, docker: docker, steps: r.Steps, began: time.Now(),
+		Parts: r.Parts,
 	}
 	c.Storage = &Storage{
 		Kind: r.Storage, Name: r.Server.Name, Address: r.Server.Address, Port: r.Server.Port, Target: r.Server.Target, Export: r.Server.Export,

@@ -115,7 +115,7 @@ func (s *Storage) startTarget(ctx context.Context) error {
 	if s.Kind == ISCSI {
 		// tgtd answers on its control socket before it listens, so the first command is the test of readiness.
 		if err := s.await(ctx, Server, func(ctx context.Context) error {
-			_, err := s.Run(ctx, "sh", "-ec", tgtSetup(s.cluster.Hosts))
+			_, err := s.Run(ctx, "sh", "-ec", s.tgtSetup())
 			return err
 		}); err != nil {
 			return err
@@ -128,12 +128,12 @@ func (s *Storage) startTarget(ctx context.Context) error {
 }
 
 // tgtSetup is idempotent up to its first command, so that a repeated attempt starts afresh.
-func tgtSetup(hosts []*Host) string {
+func (s *Storage) tgtSetup() string {
 	var b strings.Builder
 	b.WriteString("tgtadm --lld iscsi --op delete --force --mode target --tid 1 2>/dev/null || true\n")
 	fmt.Fprintf(&b, "tgtadm --lld iscsi --op new --mode target --tid 1 -T %s\n", targetName)
-	for _, h := range hosts {
-		for i, name := range volumeNames() {
+	for _, h := range s.cluster.Hosts {
+		for i, name := range s.cluster.volumeNames() {
 			fmt.Fprintf(&b, "tgtadm --lld iscsi --op new --mode logicalunit --tid 1 --lun %d -b %s/%s.img --bsoflags=direct\n", h.lun(i), exportOf(h.Name), name)
 		}
 	}
@@ -192,7 +192,7 @@ func (s *Storage) writeConf() error {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
-		return os.WriteFile(filepath.Join(dir, "config.json"), gotgtConf(s.Address, s.cluster.Hosts), 0o644)
+		return os.WriteFile(filepath.Join(dir, "config.json"), gotgtConf(s.Address, s.cluster), 0o644)
 	}
 	return nil
 }

@@ -61,6 +61,9 @@ func (b *builder) findBinaries() error {
 		if b.o.StopAfter != StageReady && !replaced && !slices.Contains(storageBinaries(), name) {
 			continue // never started
 		}
+		if name == "holdfast-standin" && !replaced && !b.o.VDSM && !b.o.SMTP {
+			continue
+		}
 		p, err := b.o.binary(name)
 		if err != nil {
 			return err
@@ -86,6 +89,7 @@ func (b *builder) build(ctx context.Context) error {
 	c := &Cluster{
 		RunID: o.RunID, RunDir: o.RunDir, SockDir: sockDirOf(o.RunID), Kind: o.Storage,
 		TimeFactor: o.TimeFactor, IOTimeout: o.IOTimeout, docker: docker, progress: o.Progress, began: b.began,
+		Parts: o.parts(),
 	}
 	b.c = c
 	if err := b.step("image", "", func() error { return images.Ensure(ctx, nil) }); err != nil {
@@ -171,6 +175,7 @@ func (b *builder) host(ctx context.Context, h *Host, labels map[string]string, s
 		}},
 		{"attendant", StageServers, nil, func() error { return h.Attendant.WaitReady(ctx) }},
 		{"sanlock", StageLeases, nil, func() error { return h.startSanlock(ctx) }},
+		{"stand-ins", StageReady, nil, func() error { return h.startStandins(ctx) }},
 		{"export", StageServers, served, func() error { return b.checkExport(ctx, h) }},
 		{"attach", StageAttached, served, func() error { return h.attach(ctx) }},
 		{"format", StageLeases, nil, func() error {
@@ -180,6 +185,7 @@ func (b *builder) host(ctx context.Context, h *Host, labels map[string]string, s
 			defer close(b.formatted)
 			return h.format(ctx, int(b.o.IOTimeout/time.Second))
 		}},
+		{"describe", StageReady, nil, func() error { return h.describeStores(ctx) }},
 		{"broker", StageReady, nil, func() error { return h.startBroker(ctx) }},
 		{"agent", StageReady, b.formatted, func() error { return h.StartAgent(ctx) }},
 		{"probe", StageReady, nil, func() error { return h.Start(ctx, Probe) }},
