@@ -66,7 +66,22 @@ func MarshalFault(f *Fault) []byte {
 	return e.buf
 }
 
-type encoder struct{ buf []byte }
+type encoder struct {
+	buf []byte
+	cut *Raw // where pieces go; nil: they are copied into buf
+}
+
+// insert takes a value that is encoded already.
+func (e *encoder) insert(pieces Raw) {
+	if e.cut != nil {
+		*e.cut = append(append(*e.cut, FreshPiece(e.buf)), pieces...)
+		e.buf = make([]byte, 0, 2*len(e.buf)) // what follows is often as long as what came before, in an array of structs
+		return
+	}
+	for _, p := range pieces {
+		e.buf = append(e.buf, p.plain...)
+	}
+}
 
 func (e *encoder) raw(parts ...string) {
 	for _, p := range parts {
@@ -83,9 +98,7 @@ func (e *encoder) value(v any, path string, depth int) error {
 		return nil
 	}
 	if pieces, ok := v.(Raw); ok {
-		for _, p := range pieces {
-			e.buf = append(e.buf, p.plain...)
-		}
+		e.insert(pieces)
 		return nil
 	}
 	e.raw("<value>")

@@ -42,6 +42,10 @@ func TestPythonClientCallsOurServer(t *testing.T) {
 	s.Handle("panics", func(context.Context, []any) (any, error) { panic("broken") })
 	s.Handle("channel", func(context.Context, []any) (any, error) { return make(chan int), nil })
 	s.Handle("faults", func(context.Context, []any) (any, error) { return nil, &Fault{42, "a <fault> & more"} })
+	s.Handle("pieces", func(context.Context, []any) (any, error) {
+		kept := Raw{encoded(t, []byte(strings.Repeat("k", 1000)))}
+		return Struct{{"1", kept}, {"2", kept}, {"3", "fresh"}}, nil
+	})
 	socket := serve(t, s)
 
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

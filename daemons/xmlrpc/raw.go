@@ -11,10 +11,20 @@ import (
 )
 
 // Raw is a value that is encoded already: its pieces, one after the other, are exactly one <value> element. A handler
-// may return it, and it may stand in a Struct or an array. A server sends the pieces of a handler's Raw as they are, so
-// pieces that are used again and again are encoded once and packed once, however large the reply and however many the
-// callers.
+// may return it, alone or anywhere in a Struct or an array. A server sends its pieces as they are, without putting the
+// reply together, so pieces that are used again and again are encoded once and packed once, however large the reply
+// and however many the callers.
 type Raw []*Piece
+
+// Pieces encodes a value around the Raws in it: what stands between them becomes fresh pieces. The error is a *ValueError.
+func Pieces(v any) (Raw, error) {
+	var cut Raw
+	e := encoder{cut: &cut}
+	if err := e.value(v, "result", 0); err != nil {
+		return nil, err
+	}
+	return append(cut, FreshPiece(e.buf)), nil
+}
 
 // Piece is a stretch of XML. It may be part of any number of Raws at the same time.
 type Piece struct {
@@ -57,13 +67,6 @@ func Encode(v any) ([]byte, error) {
 		return nil, err
 	}
 	return e.buf, nil
-}
-
-// AppendText appends s to buf as character data. The error is a *ValueError.
-func AppendText(buf []byte, s string) ([]byte, error) {
-	e := encoder{buf: buf}
-	err := e.text(s, "text")
-	return e.buf, err
 }
 
 // packers keeps compressors, for each is large.
@@ -172,4 +175,3 @@ func (s *Server) sendRaw(w http.ResponseWriter, raw Raw, packed bool) {
 }
 
 func (p *Piece) bytes() []byte { return p.plain }
-

@@ -216,19 +216,18 @@ func (s *Server) reply(ctx context.Context, body []byte) ([]byte, Raw) {
 	}
 	began := time.Now()
 	result, err := s.call(ctx, h, args)
-	var packed []byte
-	pieces, raw := result.(Raw)
-	if err == nil && !raw {
-		packed, err = MarshalResponse(result)
+	var pieces Raw
+	if err == nil {
+		pieces, err = Pieces(result)
 	}
 	if s.opt.OnCall != nil {
 		s.opt.OnCall(method, time.Since(began), err != nil)
 	}
 	if err == nil {
-		if raw {
+		if len(pieces) > 1 {
 			return nil, pieces
 		}
-		return packed, nil
+		return slices.Concat([]byte(replyHead), pieces[0].plain, []byte(replyTail)), nil
 	}
 	s.failed.Add(1)
 	var fault *Fault

@@ -59,6 +59,9 @@ check("member order", list(broker.echo({"z": 1, "a": 2, "m": 3})[0]), ["z", "a",
 check("short reply", (broker.size(100), seen["encoding"]), ("x" * 100, ""))
 check("long reply", (broker.size(5000), seen["encoding"]), ("x" * 5000, "gzip"))
 
+check("reply in pieces", (broker.pieces(), seen["encoding"]),
+      ({"1": x.Binary(b"k" * 1000), "2": x.Binary(b"k" * 1000), "3": "fresh"}, "gzip"))
+
 check("error in a method", broker.fails(), None)
 check("panic in a method", broker.panics(), None)
 check("wrong argument count", broker.size(1, 2, 3), None)
