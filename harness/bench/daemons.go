@@ -37,7 +37,7 @@ func start(ctx context.Context, bin, dir string, hosts int) (*daemons, error) {
 	}
 	socket := filepath.Join(dir, "broker.sock")
 	conf := filepath.Join(dir, "holdfast.conf")
-	text := fmt.Sprintf("host_id = %d\nrun_dir = %s\nbroker_socket = %s\nwhiteboard_path = %s\ntime_factor = 0.1\n", hostID, dir, socket, d.whiteboard)
+	text := fmt.Sprintf("host_id = %d\nrun_dir = %s\nstate_dir = %s\nbroker_socket = %s\nwhiteboard_path = %s\ntime_factor = 0.1\n", hostID, dir, dir, socket, d.whiteboard)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		return nil, err
 	}

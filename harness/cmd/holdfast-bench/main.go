@@ -9,7 +9,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
+	"strconv"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -29,8 +31,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	bin := flags.String("bin", "bin", "`directory` of the built daemons")
 	out := flags.String("out", "bench.json", "`file` for the figures as JSON")
+	table := flags.String("rpc-table", "", "print how fast `HOST` answered in the run directories that follow, and measure nothing")
 	if err := flags.Parse(args); err != nil {
 		return 2
+	}
+	if *table != "" {
+		text, err := bench.RPCTable(*table, flags.Args()...)
+		if err != nil {
+			fmt.Fprintf(stderr, "holdfast-bench: %v\n", err)
+			return 1
+		}
+		fmt.Fprintln(stdout, text)
+		return 0
 	}
 	if err := measure(ctx, *bin, *out, stdout); err != nil {
 		fmt.Fprintf(stderr, "holdfast-bench: %v\n", err)
@@ -45,9 +57,17 @@ func measure(ctx context.Context, bin, out string, stdout io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	figures, err := bench.Run(ctx, bin, dir)
-	if err != nil {
-		return err
+	var figures []bench.Figure
+	for number, part := range []func(context.Context, string, string) ([]bench.Figure, error){bench.Run, bench.Crowd} {
+		own := filepath.Join(dir, strconv.Itoa(number))
+		if err := os.Mkdir(own, 0o755); err != nil {
+			return err
+		}
+		more, err := part(ctx, bin, own)
+		if err != nil {
+			return err
+		}
+		figures = append(figures, more...)
 	}
 	w := tabwriter.NewWriter(stdout, 0, 4, 2, ' ', 0)
 	for _, f := range figures {
