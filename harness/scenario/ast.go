@@ -36,7 +36,8 @@ type gap struct {
 }
 
 // Statement is one line. The concrete types are Cluster, EngineUp, AlwaysEngines, AlwaysRPC, AlwaysAgent, AlwaysGrowth,
-// NeverStart, Inject, Heal, Wait, Expect, Set and Saw, all by pointer.
+// NeverStart, Inject, Heal, Wait, Expect, Set, Saw, Configure, Stop, Kill, Start, Write, Call, Publish, VDSM and ClientLoad, all by
+// pointer.
 type Statement interface {
 	// String is the canonical text, without comments or newline.
 	String() string
@@ -84,6 +85,12 @@ type Cluster struct {
 	IOTimeout time.Duration
 	// TimeFactor multiplies every scaled timing of the daemons, 0.05 to 10.
 	TimeFactor float64
+	// VDSM and SMTP say that every host has a stand-in for VDSM, that there is a mail server.
+	VDSM, SMTP bool
+	// OVF says that the storage domain has OVF_STOREs and the engine's configuration.
+	OVF bool
+	// Sector is the storage's sector size in bytes, 512 or 4096.
+	Sector int
 }
 
 // EngineUp waits until a host's engine answers its health page with "good": `engine up on=host1 within=30s`.
@@ -161,7 +168,7 @@ type Wait struct {
 type Expect struct {
 	At
 	Condition Condition
-	Within    time.Duration
+	Within    time.Duration // 0, only for Mode: it must hold at once
 }
 
 // Maintenance is the operator's switch for the whole cluster.

@@ -10,7 +10,7 @@ import (
 // Check looks at what single lines cannot show: hosts that the cluster does not have, faults that its storage cannot have,
 // heals without a fault, bounds that contradict each other. A mistake comes back as Errors.
 func Check(s *Scenario) error {
-	c := &checking{scenario: s}
+	c := &checking{scenario: s, absent: map[place]Statement{}}
 	for _, statement := range s.Statements {
 		c.statement(statement)
 	}
@@ -25,7 +25,14 @@ type checking struct {
 	scenario *Scenario
 	active   []*Inject // in effect, oldest first
 	injected int
+	absent   map[place]Statement // what ended the program there
 	errors   Errors
+}
+
+// place is a program on a host.
+type place struct {
+	program Program
+	host    string
 }
 
 func (c *checking) fail(at Statement, problem, expected, near string) {
@@ -40,6 +47,8 @@ func (c *checking) statement(statement Statement) {
 		}
 	}
 	c.code(statement)
+	c.needs(statement)
+	c.presence(statement)
 	switch s := statement.(type) {
 	case *AlwaysRPC:
 		if s.P99 > s.Max {
@@ -53,6 +62,12 @@ func (c *checking) statement(statement Statement) {
 		c.inject(s)
 	case *Heal:
 		c.heal(s)
+	case *Configure:
+		c.keys(s)
+	case *ClientLoad:
+		if s.Slow+s.HalfOpen >= s.Clients {
+			c.fail(s, fmt.Sprintf("%d slow and %d half-open of %d clients: no good one is left to judge by", s.Slow, s.HalfOpen, s.Clients), "fewer", "")
+		}
 	}
 }
 
@@ -94,6 +109,10 @@ func (c *checking) inject(s *Inject) {
 		c.fail(s, fmt.Sprintf("there is no NFS server to freeze with storage=%s", storage), "", string(FreezeISCSI))
 	case f.Kind == FreezeISCSI && !storage.ISCSI():
 		c.fail(s, fmt.Sprintf("there is no iSCSI target to freeze with storage=%s", storage), "", string(FreezeNFS))
+	case (f.Error == "ENOSPC" || f.Error == "EROFS") && f.Op == "read":
+		c.fail(s, "a read never fails with "+f.Error, "op=write, op=fsync, or another error", "")
+	case f.Segment != NoSegment && f.Op == "fsync":
+		c.fail(s, "op=fsync with segment=: it concerns the whole file", "one of the two", "")
 	case f.Segment != NoSegment && f.File != "whiteboard":
 		c.fail(s, "segment= without file=whiteboard: only the whiteboard has segments", "file=whiteboard", "")
 	case f.Host != "" && f.Segment > 0 && f.Op == "write" && f.Host != "host"+itoa(f.Segment):
@@ -132,56 +151,4 @@ func (c *checking) heal(s *Heal) {
 		expected = "one of the faults in effect"
 	}
 	c.fail(s, fmt.Sprintf("%q is not in effect here", s.Fault.String()), expected, nearest(s.Fault.String(), texts))
-}
-
-// hostsOf lists the hosts that a statement names.
-func hostsOf(statement Statement) []string {
-	switch s := statement.(type) {
-	case *EngineUp:
-		return []string{s.On}
-	case *AlwaysRPC:
-		return []string{s.Host}
-	case *AlwaysAgent:
-		return []string{s.Host}
-	case *AlwaysGrowth:
-		return []string{s.Host}
-	case *NeverStart:
-		return []string{s.On}
-	case *Inject:
-		return []string{s.Fault.Host}
-	case *Heal:
-		if s.Fault != nil {
-			return []string{s.Fault.Host}
-		}
-	case *Expect:
-		return []string{ConditionHost(s.Condition)}
-	case *Set:
-		return []string{s.Via}
-	case *Saw:
-		return []string{ConditionHost(s.Condition)}
-	}
-	return nil
-}
-
-// ConditionHost is the host that a condition looks at, "" for the disk.
-func ConditionHost(condition Condition) string {
-	switch c := condition.(type) {
-	case LaneBlocked:
-		return c.Host
-	case Warns:
-		return c.Host
-	case Clear:
-		return c.Host
-	case Fresh:
-		return c.Host
-	case Lease:
-		return c.Host
-	case State:
-		return c.Host
-	case Updates:
-		return c.Host
-	case ViewMaintenance:
-		return c.Host
-	}
-	return ""
 }

@@ -3,7 +3,7 @@ package scenario
 import "time"
 
 // Condition is what Expect waits for and Saw looks back for. The concrete types are LaneBlocked, Warns, Clear, Fresh, Lease,
-// State, Updates, DiskMaintenance and ViewMaintenance, all by value.
+// State, Updates, DiskMaintenance, ViewMaintenance, Monitor, Metric, Mail, File and Mode, all by value.
 type Condition interface {
 	// String is the canonical text between the statement's first word and `within=`.
 	String() string

@@ -7,43 +7,6 @@ import (
 	"time"
 )
 
-// token is a word or one of the operators "=", "<", "<=".
-type token struct {
-	text   string
-	column int // from 1, in bytes
-}
-
-func (t token) operator() bool { return t.text == "=" || t.text == "<" || t.text == "<=" }
-
-// tokens splits a line. Operators separate words, so blanks around them do not matter.
-func tokens(line string) []token {
-	var list []token
-	for i := 0; i < len(line); {
-		switch line[i] {
-		case ' ', '\t':
-			i++
-		case '=':
-			list = append(list, token{"=", i + 1})
-			i++
-		case '<':
-			text := "<"
-			if strings.HasPrefix(line[i:], "<=") {
-				text = "<="
-			}
-			list = append(list, token{text, i + 1})
-			i += len(text)
-		default:
-			end := i
-			for end < len(line) && !strings.ContainsRune(" \t=<", rune(line[end])) {
-				end++
-			}
-			list = append(list, token{line[i:end], i + 1})
-			i = end
-		}
-	}
-	return list
-}
-
 // cursor walks over the tokens of one line. The first mistake stays in err; after it every call returns zero values, so a
 // statement's function reads straight down and looks at err once.
 type cursor struct {
@@ -81,6 +44,8 @@ func (c *cursor) fail(problem, expected, near string) {
 func (c *cursor) unexpected(words ...string) {
 	found := c.peek()
 	switch {
+	case c.pos < len(c.toks) && c.toks[c.pos].quoted:
+		c.fail(fmt.Sprintf("%q does not fit here", found), oneOf(words), "")
 	case c.pos >= len(c.toks):
 		c.fail("the line ends too early", oneOf(words), "")
 	case c.toks[c.pos].operator():
@@ -96,7 +61,7 @@ func (c *cursor) choice(words ...string) string {
 		return ""
 	}
 	for _, word := range words {
-		if c.peek() == word && word != "" {
+		if c.peek() == word && word != "" && !c.toks[c.pos].quoted {
 			c.pos++
 			return word
 		}
@@ -112,6 +77,10 @@ func (c *cursor) value(what string) string {
 	}
 	if c.pos >= len(c.toks) || c.toks[c.pos].operator() {
 		c.unexpected(what)
+		return ""
+	}
+	if bad := c.toks[c.pos].bad; bad != "" {
+		c.fail(bad, what, "")
 		return ""
 	}
 	c.pos++
@@ -196,20 +165,22 @@ func (c *cursor) duration(what string, low, high time.Duration) time.Duration {
 }
 
 // options reads key=value pairs in any order, each at most once, up to the end of the line. Each key's function reads the
-// value. Keys in required must be there.
+// value. Keys in required must be there. A bound has "<" in place of "=" ([operatorOf]).
 func (c *cursor) options(read map[string]func(), order []string, required ...string) {
 	seen := map[string]bool{}
 	for c.err == nil && c.pos < len(c.toks) {
 		var open []string
 		for _, key := range order {
 			if !seen[key] {
-				open = append(open, key+"=")
+				open = append(open, key+operatorOf(key))
 			}
 		}
 		key := c.peek()
 		switch {
+		case c.toks[c.pos].quoted && len(open) > 0:
+			c.unexpected(open...)
 		case seen[key]:
-			c.fail(fmt.Sprintf("%s= stands twice", key), "", "")
+			c.fail(fmt.Sprintf("%s%s stands twice", key, operatorOf(key)), "", "")
 		case read[key] == nil && len(open) == 0:
 			c.done()
 		case read[key] == nil:
@@ -217,13 +188,21 @@ func (c *cursor) options(read map[string]func(), order []string, required ...str
 		default:
 			seen[key] = true
 			c.pos++
-			c.choice("=")
+			c.choice(operatorOf(key))
 			read[key]()
 		}
 	}
 	for _, key := range required {
 		if c.err == nil && !seen[key] {
-			c.fail("the line ends too early", key+"=", "")
+			c.fail("the line ends too early", key+operatorOf(key), "")
 		}
 	}
+}
+
+// operatorOf is what stands between a key and its value.
+func operatorOf(key string) string {
+	if key == "p99" {
+		return "<"
+	}
+	return "="
 }

@@ -85,7 +85,7 @@ func nearest(found string, words []string) string {
 	}
 	best, bestCost := "", 1+len(found)/3
 	for _, word := range words {
-		bare := strings.TrimRight(word, "=")
+		bare := strings.TrimRight(word, "=<")
 		if cost := distance(strings.ToLower(found), strings.ToLower(bare)); cost <= bestCost && bare != found {
 			if best == "" || cost < bestCost {
 				best, bestCost = bare, cost

@@ -8,7 +8,10 @@ import (
 // expect reads `CONDITION within=DURATION`.
 func (c *cursor) expect() Statement {
 	s := &Expect{}
-	switch c.peek() {
+	switch word := c.peek(); word {
+	case "monitor", "metric", "mail", "file", "mode":
+		c.choice(observedWords()...)
+		s.Condition = c.observed(word)
 	case "disk":
 		c.choice("disk")
 		s.Condition = DiskMaintenance{Maintenance: c.maintenance()}
@@ -17,7 +20,10 @@ func (c *cursor) expect() Statement {
 		host := c.host()
 		s.Condition = ViewMaintenance{Host: host, Maintenance: c.maintenance()}
 	default:
-		s.Condition = c.hostCondition(c.host("disk", "view"))
+		s.Condition = c.hostCondition(c.host(append([]string{"disk", "view"}, observedWords()...)...))
+	}
+	if _, ok := s.Condition.(Mode); ok && c.pos >= len(c.toks) {
+		return s // permissions are looked at at once
 	}
 	c.options(map[string]func(){"within": func() { s.Within = c.within() }}, []string{"within"}, "within")
 	return s

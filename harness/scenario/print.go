@@ -12,8 +12,17 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 // String prints the canonical text.
 func (s *Cluster) String() string {
-	return "cluster hosts=" + itoa(s.Hosts) + " storage=" + string(s.Storage) +
+	text := "cluster hosts=" + itoa(s.Hosts) + " storage=" + string(s.Storage) +
 		" io_timeout=" + Duration(s.IOTimeout) + " time_factor=" + strconv.FormatFloat(s.TimeFactor, 'f', -1, 64)
+	for _, has := range []struct {
+		it   bool
+		text string
+	}{{s.VDSM, " vdsm=standin"}, {s.SMTP, " smtp=standin"}, {s.OVF, " ovf=yes"}, {s.Sector != plainSector, " sector=" + itoa(s.Sector)}} {
+		if has.it {
+			text += has.text
+		}
+	}
+	return text
 }
 
 // String prints the canonical text.
@@ -55,7 +64,12 @@ func (s *Heal) String() string {
 func (s *Wait) String() string { return "wait " + Duration(s.For) }
 
 // String prints the canonical text.
-func (s *Expect) String() string { return "expect " + s.Condition.String() + within(s.Within) }
+func (s *Expect) String() string {
+	if _, ok := s.Condition.(Mode); ok && s.Within == 0 {
+		return "expect " + s.Condition.String()
+	}
+	return "expect " + s.Condition.String() + within(s.Within)
+}
 
 // String prints the canonical text.
 func (s *Set) String() string {
@@ -64,30 +78,6 @@ func (s *Set) String() string {
 
 // String prints the canonical text.
 func (s *Saw) String() string { return "saw " + s.Condition.String() }
-
-// String prints the canonical text: what injects the fault, and behind `heal` what heals it.
-func (f Fault) String() string {
-	var b strings.Builder
-	b.WriteString(string(f.Kind))
-	if f.Kind == SlowMedia {
-		b.WriteString(" by=" + Duration(f.By))
-	}
-	if f.Op != "" {
-		b.WriteString(" op=" + f.Op)
-	}
-	if f.File != "" {
-		b.WriteString(" file=" + f.File)
-	}
-	if f.Kind == HangMedia || f.Kind == SlowMedia {
-		if f.Segment != NoSegment {
-			b.WriteString(" segment=" + itoa(f.Segment))
-		}
-	}
-	if f.Host != "" {
-		b.WriteString(" for=" + f.Host)
-	}
-	return b.String()
-}
 
 // String prints the canonical text.
 func (c LaneBlocked) String() string { return c.Host + " lane=" + c.Lane + " blocked" }

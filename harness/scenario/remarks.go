@@ -21,9 +21,11 @@ func Remarks(s *Scenario) []Remark {
 	claims, injected := 0, 0
 	for i, statement := range s.Statements {
 		switch statement.(type) {
-		case *Inject:
+		case *Inject, *Kill, *Stop, *Write, *ClientLoad:
 			injected++
-		case *Expect, *EngineUp, *Saw, *AlwaysEngines, *AlwaysRPC, *AlwaysAgent, *AlwaysGrowth, *NeverStart:
+		}
+		switch statement.(type) {
+		case *Expect, *EngineUp, *Saw, *AlwaysEngines, *AlwaysRPC, *AlwaysAgent, *AlwaysGrowth, *NeverStart, *Call, *ClientLoad, *Stop, *Start:
 			claims++
 		}
 		if w, ok := s.written[i]; ok {

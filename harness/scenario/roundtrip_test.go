@@ -133,11 +133,12 @@ func anyStatement(t *rapid.T) Statement {
 		}
 		return seen()
 	}
-	switch number(0, 13) {
+	switch number(0, 15) {
 	case 0:
 		return &Cluster{
 			Hosts: number(1, maxHosts), Storage: Storage(one(storages())), IOTimeout: time.Duration(number(1, 30)) * time.Second,
-			TimeFactor: float64(number(5, 1000)) / 100,
+			TimeFactor: float64(number(5, 1000)) / 100, VDSM: number(0, 1) == 1, SMTP: number(0, 1) == 1, OVF: number(0, 1) == 1,
+			Sector: rapid.SampledFrom([]int{512, 4096}).Draw(t, "sector"),
 		}
 	case 1:
 		return &EngineUp{On: or(AnyHost).Draw(t, "host"), Within: span(shortest, maxWait)}
@@ -167,22 +168,30 @@ func anyStatement(t *rapid.T) Statement {
 		return &Set{Maintenance: mode.Draw(t, "mode"), Via: host.Draw(t, "host")}
 	case 12:
 		return &Saw{Condition: seen()}
+	case 13:
+		return anyAction(t, host)
+	case 14:
+		return anyObserved(t, host)
 	}
 	return &Expect{Condition: expected(), Within: span(shortest, maxWait)}
 }
 
 func anyFault(t *rapid.T, host *rapid.Generator[string]) Fault {
-	f := Fault{Segment: NoSegment}
-	f.Kind = rapid.SampledFrom([]FaultKind{HangMedia, SlowMedia, FreezeNFS, FreezeISCSI, DropPath}).Draw(t, "kind")
-	if f.Kind == HangMedia || f.Kind == SlowMedia {
+	f := Fault{Segment: NoSegment, Kind: rapid.SampledFrom(FaultKinds()).Draw(t, "kind")}
+	if f.Kind.Media() {
 		f.Op = rapid.SampledFrom(append(MediaOps(), "")).Draw(t, "op")
 		f.File = rapid.SampledFrom(append(MediaFiles(), "")).Draw(t, "file")
 		f.Segment = rapid.IntRange(NoSegment, maxSegment).Draw(t, "segment")
 	}
-	if f.Kind == SlowMedia {
+	switch f.Kind {
+	case SlowMedia:
 		f.By = time.Duration(rapid.Int64Range(int64(shortest), int64(maxDelay)).Draw(t, "by"))
+	case FailMedia:
+		f.Error = rapid.SampledFrom(MediaErrors()).Draw(t, "error")
+		f.First = rapid.IntRange(0, maxFirst).Draw(t, "first")
+		f.Probability = float64(rapid.IntRange(0, 999).Draw(t, "p")) / 1000
 	}
-	if f.Kind == DropPath || (f.Kind == HangMedia || f.Kind == SlowMedia) && rapid.Bool().Draw(t, "one host") {
+	if f.Kind == DropPath || f.Kind == MountDead || f.Kind.Program() != "" || f.Kind.Media() && rapid.Bool().Draw(t, "one host") {
 		f.Host = host.Draw(t, "host")
 	}
 	return f

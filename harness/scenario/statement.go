@@ -2,7 +2,6 @@ package scenario
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,16 +14,6 @@ func ParseStatement(text string) (Statement, error) {
 		return nil, err
 	}
 	return statement, nil
-}
-
-// ParseFault reads a fault line: "freeze nfs", "hang media op=write file=whiteboard segment=2".
-func ParseFault(text string) (Fault, error) {
-	c := newCursor("", 0, text)
-	fault := c.fault()
-	if c.err != nil {
-		return Fault{}, c.err
-	}
-	return fault, nil
 }
 
 func newCursor(file string, line int, text string) *cursor {
@@ -45,10 +34,10 @@ func parseLine(file string, line int, text string) (Statement, *Error) {
 
 func (c *cursor) statement() Statement {
 	switch c.peek() {
-	case "hang", "slow", "freeze", "drop":
+	case "hang", "slow", "fail", "freeze", "drop", "mount":
 		return &Inject{Fault: c.fault()}
 	}
-	switch c.choice(firstWords()...) {
+	switch word := c.choice(firstWords()...); word {
 	case "cluster":
 		return c.cluster()
 	case "engine":
@@ -74,19 +63,32 @@ func (c *cursor) statement() Statement {
 		return c.set()
 	case "saw":
 		return &Saw{Condition: c.goal()}
+	default:
+		return c.action(word)
 	}
-	return &Heal{} // not reached without c.err
 }
 
 func (c *cursor) cluster() Statement {
-	s := &Cluster{IOTimeout: 10 * time.Second, TimeFactor: 1}
+	s := &Cluster{IOTimeout: 10 * time.Second, TimeFactor: 1, Sector: plainSector}
 	c.options(map[string]func(){
 		"hosts":       func() { s.Hosts = c.number("number of hosts", 1, maxHosts) },
 		"storage":     func() { s.Storage = Storage(c.choice(storages()...)) },
 		"io_timeout":  func() { s.IOTimeout = c.ioTimeout() },
 		"time_factor": func() { s.TimeFactor = c.factor() },
-	}, []string{"hosts", "storage", "io_timeout", "time_factor"}, "hosts", "storage")
+		"vdsm":        func() { s.VDSM = c.standIn() },
+		"smtp":        func() { s.SMTP = c.standIn() },
+		"ovf":         func() { s.OVF = c.yes() },
+		"sector":      func() { s.Sector = c.sector() },
+	}, []string{"hosts", "storage", "io_timeout", "time_factor", "vdsm", "smtp", "ovf", "sector"}, "hosts", "storage")
 	return s
+}
+
+// standIn reads whether the cluster has a stand-in for a server that it does not have itself.
+func (c *cursor) standIn() bool { return c.choice("standin", "none") == "standin" }
+
+func (c *cursor) sector() int {
+	size, _ := strconv.Atoi(c.choice("512", "4096"))
+	return size
 }
 
 func (c *cursor) ioTimeout() time.Duration {
@@ -156,48 +158,6 @@ func (c *cursor) always() Statement {
 func (c *cursor) below(what string) time.Duration {
 	c.choice("<")
 	return c.duration(what, time.Microsecond, maxWait)
-}
-
-func (c *cursor) fault() Fault {
-	f := Fault{Segment: NoSegment}
-	media := func(required ...string) {
-		c.options(map[string]func(){
-			"by":      func() { f.By = c.duration("delay", shortest, maxDelay) },
-			"op":      func() { f.Op = c.choice(MediaOps()...) },
-			"file":    func() { f.File = c.choice(MediaFiles()...) },
-			"segment": func() { f.Segment = c.number("segment", 0, maxSegment) },
-			"for":     func() { f.Host = c.host() },
-		}, append(slices.Clone(required), "op", "file", "segment", "for"), required...)
-	}
-	switch c.choice("hang", "slow", "freeze", "drop") {
-	case "hang":
-		c.choice("media")
-		f.Kind = HangMedia
-		c.refuse("by", "hang media keeps requests for good; slow media delays them")
-		media()
-	case "slow":
-		c.choice("media")
-		f.Kind = SlowMedia
-		media("by")
-	case "freeze":
-		f.Kind = FaultKind("freeze " + c.choice("nfs", "iscsi"))
-		c.done()
-	case "drop":
-		c.choice("path")
-		f.Kind = DropPath
-		c.options(map[string]func(){"for": func() { f.Host = c.host() }}, []string{"for"}, "for")
-	}
-	return f
-}
-
-// refuse explains a key that exists elsewhere but not in this statement.
-func (c *cursor) refuse(key, why string) {
-	for i := c.pos; i < len(c.toks) && c.err == nil; i++ {
-		if c.toks[i].text == key {
-			c.pos = i
-			c.fail(fmt.Sprintf("%s= does not fit here: %s", key, why), "", "")
-		}
-	}
 }
 
 func (c *cursor) set() Statement {

@@ -5,7 +5,29 @@ import "time"
 // The closed lists of words. Each function returns a fresh slice, in the order in which messages show it.
 
 func firstWords() []string {
-	return []string{"cluster", "engine", "always", "never", "hang", "slow", "freeze", "drop", "heal", "wait", "expect", "set", "saw"}
+	words := append([]string{"cluster", "engine", "always", "never"}, faultWords()...)
+	return append(words, "heal", "wait", "expect", "set", "saw",
+		"stop", "kill", "start", "configure", "vdsm", "write", "publish", "call", "load")
+}
+
+func faultWords() []string { return []string{"hang", "slow", "fail", "freeze", "drop", "mount"} }
+
+func programs() []Program {
+	return []Program{ProgramBroker, ProgramAgent, ProgramSanlock, ProgramVDSM, ProgramSMTP}
+}
+
+func damages() []string {
+	var words []string
+	for _, d := range []Damage{
+		DamagePoison, DamageBadBlock, DamageForeign, DamageMultibyte, DamageTooNew, DamageTorn, DamageZero,
+	} {
+		words = append(words, string(d))
+	}
+	return words
+}
+
+func answerWords() []string {
+	return []string{string(AnswerOK), string(AnswerNil), string(AnswerAny), string(AnswerFault)}
 }
 
 func storages() []string {
@@ -13,7 +35,19 @@ func storages() []string {
 }
 
 // LaneNames are the lanes of a broker.
-func LaneNames() []string { return []string{"ha-writer", "ha-reader", "ha-lease"} }
+func LaneNames() []string {
+	return []string{"ha-writer", "ha-reader", "ha-lease", "ha-mount", "ha-domain", "ha-ovf", "ha-notify"}
+}
+
+// MonitorTypes are the types of a broker's submonitors.
+func MonitorTypes() []string {
+	return []string{
+		"network", "ping", "mgmt-bridge", "mem-free", "cpu-load", "cpu-load-no-engine", "engine-health", "storage-domain", "ovf",
+	}
+}
+
+// MediaErrors are the errors that a failing medium can answer with.
+func MediaErrors() []string { return []string{"EIO", "ENOSPC", "ESTALE", "EROFS"} }
 
 // LeaseStates are the states of a host's lockspace lease.
 func LeaseStates() []string { return []string{"none", "joining", "held", "lost", "leaving"} }
@@ -46,4 +80,10 @@ const (
 	shortest     = time.Millisecond
 	maxWait      = time.Hour
 	maxDelay     = time.Minute
+	maxFirst     = 1000000
+	maxMemory    = 1 << 20 // MiB
+	maxClients   = 5000
+	maxLoad      = 10 * time.Minute
+	maxName      = 120 // bytes
+	plainSector  = 512
 )
