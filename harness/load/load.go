@@ -87,5 +87,5 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return run(ctx, o), nil
+	return run(ctx, o)
 }

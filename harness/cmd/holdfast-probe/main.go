@@ -1,5 +1,10 @@
 // Command holdfast-probe watches one host's broker and agent from outside and
 // appends what it sees to a file as JSON lines; package probe says what they hold.
+//
+//	holdfast-probe --socket SOCKET --host-id ID --out FILE                                       watch until SIGTERM
+//	holdfast-probe load --socket SOCKET --clients N --slow M --half-open K --for 60s [--every 1s] [--timeout 5s]
+//
+// The second puts the broker under the load of many clients and prints what they met as JSON; package load says what it means.
 package main
 
 import (
@@ -20,13 +25,16 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	code := run(ctx, os.Args[1:], os.Stderr)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
 // run returns the exit code: 0 ended by a signal, 1 failed, 2 wrong usage.
-func run(ctx context.Context, args []string, stderr io.Writer) int {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "load" {
+		return putLoad(ctx, args[1:], stdout, stderr)
+	}
 	flags := flag.NewFlagSet("holdfast-probe", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	socket := flags.String("socket", "/run/holdfast/broker.sock", "the broker's `socket`")

@@ -35,13 +35,18 @@ func TestUsage(t *testing.T) {
 		{nil, 2, "--out FILE is required"},
 		{[]string{"--nosuch"}, 2, "nosuch"},
 		{[]string{"--out", "x", "more"}, 2, "no arguments"},
+		{[]string{"load"}, 2, "no broker socket"},
+		{[]string{"load", "--nosuch"}, 2, "nosuch"},
+		{[]string{"load", "--socket", "s", "more"}, 2, "no arguments"},
+		{[]string{"load", "--socket", "s", "--clients", "5", "--slow", "3", "--half-open", "2", "--for", "1s"}, 2, "at least one good"},
+		{[]string{"load", "--socket", "s", "--clients", "5", "--for", "31m"}, 2, "at most 30m"},
 		{[]string{"--help"}, 0, "calls per second"},
 		{[]string{"--out", filepath.Join(t.TempDir(), "no", "file"), "--host-id", "1"}, 1, "cannot open --out"},
 		{[]string{"--out", filepath.Join(t.TempDir(), "f")}, 1, "host id 0 is outside 1..2000"},
 		{[]string{"--out", filepath.Join(t.TempDir(), "f"), "--host-id", "1", "--rate", "0"}, 1, "rate 0 is outside"},
 	} {
-		var stderr bytes.Buffer
-		require.Equal(t, tc.code, run(t.Context(), tc.args, &stderr), "%v: %s", tc.args, stderr.String())
+		var stdout, stderr bytes.Buffer
+		require.Equal(t, tc.code, run(t.Context(), tc.args, &stdout, &stderr), "%v: %s", tc.args, stderr.String())
 		require.Contains(t, stderr.String(), tc.says, "%v", tc.args)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -57,7 +58,22 @@ func (c *Cluster) heal(ctx context.Context) {
 	c.eachHost(func(h *Host) {
 		// The namespace is this cluster's own, so every rule in it is too.
 		_, _ = h.Attendant.Run(ctx, "nft", "flush", "ruleset")
+		h.thaw(ctx)
 	})
+}
+
+// thaw lets stopped programs go on, which could not end otherwise, and takes a dead mount away.
+func (h *Host) thaw(ctx context.Context) {
+	_ = deadMachine{h}.Stop(ctx)
+	list, err := h.Attendant.List(ctx)
+	if err != nil {
+		return
+	}
+	for _, p := range list {
+		if p.Running {
+			_ = h.Attendant.Signal(ctx, p.Name, syscall.SIGCONT) // it may just have ended
+		}
+	}
 }
 
 // clearFaults frees whatever the fault file system holds; nothing is to be freed where it does not answer.
