@@ -2,7 +2,6 @@ package monitor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -34,8 +33,8 @@ func EngineHealth(driver vm.Driver, alive func(context.Context) error, interval,
 	return Kind{
 		Type: EngineHealthType, Interval: interval, Deadline: deadline,
 		New: func(options Options) (Action, error) {
-			if _, ok := options["vm_uuid"].(string); !ok {
-				return nil, errors.New("option vm_uuid is required and must be a string")
+			if _, err := options.required("vm_uuid"); err != nil {
+				return nil, err
 			}
 			return &engineHealth{driver: driver, alive: alive, previous: vmDown}, nil
 		},

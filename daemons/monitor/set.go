@@ -30,12 +30,14 @@ type Set struct {
 // Result is a submonitor as Results shows it.
 type Result struct {
 	Type    string
-	Text    string     // what Status answers
-	At      clock.Mono // when the newest measurement ended; 0 = none has since the start
-	Problem string     // why the value is not known; empty if it is
+	Text    string        // what Status answers
+	At      clock.Mono    // when the newest value was observed, or the newest attempt failed; 0 = none since the start
+	Age     time.Duration // how long ago that was; 0 if At is
+	Problem string        // why the value is not known, or with an Aging one, why it is not renewed; empty if it is
 }
 
-// New returns a set that knows the given types. A result older than maxAge is not known any more. report, if not nil,
+// New returns a set that knows the given types. A result that is older than maxAge,
+// and than a few of its type's intervals, is not known any more. report, if not nil,
 // hears of measurements that failed; it must not block.
 func New(clk clock.Clock, maxAge time.Duration, report func(typ string, err error), kinds ...Kind) (*Set, error) {
 	for i, k := range kinds {
@@ -96,7 +98,7 @@ func (s *Set) Status(id string) (text string, ok bool) {
 	if sl == nil {
 		return "", false
 	}
-	r, ok := sl.result(s.clk.Now(), s.maxAge)
+	r, ok := sl.result(s.clk.Now())
 	return r.Text, ok
 }
 
@@ -105,7 +107,7 @@ func (s *Set) Results() []Result {
 	var all []Result
 	for _, k := range s.kinds {
 		if sl := s.slot(k.Type); sl != nil {
-			if r, ok := sl.result(s.clk.Now(), s.maxAge); ok {
+			if r, ok := sl.result(s.clk.Now()); ok {
 				all = append(all, r)
 			}
 		}

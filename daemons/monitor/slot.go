@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"sync"
@@ -10,10 +11,17 @@ import (
 	"github.com/holdfast-ha/holdfast/daemons/clock"
 )
 
+// noResultYet is the problem of a submonitor that has just been started.
+const noResultYet = "no result yet"
+
+// errNotYet is returned by an action that needs another measurement before it has a value. It is not a failure.
+var errNotYet = errors.New(noResultYet)
+
 // slot is the one place where a type's submonitor runs.
 type slot struct {
 	kind   Kind
 	clk    clock.Clock
+	keep   time.Duration // how old a result may at least be
 	report func(typ string, err error)
 	wake   chan struct{} // capacity 1: there is a new task, or none
 
@@ -29,13 +37,14 @@ type task struct {
 	ctx     context.Context // ends when the task is stopped or replaced
 	cancel  context.CancelFunc
 
+	pace    Pace
 	text    string
-	at      clock.Mono // end of the newest measurement; 0 = none yet
-	problem string     // why it yielded no value
+	at      clock.Mono // when the newest value was observed; 0 = none yet
+	problem string     // why the newest measurement yielded no value
 }
 
 func newSlot(s *Set, kind Kind) *slot {
-	return &slot{kind: kind, clk: s.clk, report: s.report, wake: make(chan struct{}, 1)}
+	return &slot{kind: kind, clk: s.clk, keep: s.maxAge, report: s.report, wake: make(chan struct{}, 1)}
 }
 
 // start makes the action the slot's task, unless the same runs already.
@@ -48,7 +57,7 @@ func (s *slot) start(ctx context.Context, options Options, action Action) {
 		}
 		s.task.cancel()
 	}
-	t := &task{options: options, action: action}
+	t := &task{options: options, action: action, pace: s.kind.pace(action, s.keep)}
 	t.ctx, t.cancel = context.WithCancel(ctx)
 	s.task = t
 	s.nudge()
@@ -85,11 +94,11 @@ func (s *slot) run(ctx context.Context) {
 		case <-s.wake:
 		case <-timer.C:
 		}
-		begun := time.Now()
+		begun, interval := time.Now(), s.kind.Interval
 		if t := s.current(); t != nil {
-			s.measure(t) //nolint:contextcheck // a task has a context of its own, which ends earlier when it is stopped
+			interval = s.measure(t)
 		}
-		timer.Reset(max(s.kind.Interval-time.Since(begun), 0))
+		timer.Reset(max(interval-time.Since(begun), 0))
 	}
 }
 
@@ -100,19 +109,30 @@ func (s *slot) current() *task {
 	return s.task
 }
 
-func (s *slot) measure(t *task) {
-	ctx, cancel := context.WithTimeoutCause(t.ctx, s.kind.Deadline, fmt.Errorf("no answer within %s", s.kind.Deadline))
+// measure measures once and returns the interval to the next start.
+func (s *slot) measure(t *task) time.Duration {
+	ctx, cancel := context.WithTimeoutCause(t.ctx, t.pace.Deadline, fmt.Errorf("no answer within %s", t.pace.Deadline))
 	text, err := s.try(ctx, t)
 	cause := context.Cause(ctx)
 	cancel()
+	at := s.clk.Now()
+	if dated, ok := t.action.(Dated); ok && err == nil {
+		at = dated.At()
+	}
+	pace := s.kind.pace(t.action, s.keep)
 
 	s.mu.Lock()
 	s.measuring = false
 	if s.task != t { // stopped or replaced meanwhile
 		s.mu.Unlock()
-		return
+		return 0
 	}
-	t.at, t.text, t.problem = s.clk.Now(), text, ""
+	t.pace = pace
+	if errors.Is(err, errNotYet) {
+		s.mu.Unlock()
+		return pace.Interval
+	}
+	t.at, t.text, t.problem = at, text, ""
 	if err != nil {
 		t.problem = err.Error()
 		if cause != nil {
@@ -123,6 +143,7 @@ func (s *slot) measure(t *task) {
 	if err != nil {
 		s.report(s.kind.Type, err)
 	}
+	return pace.Interval
 }
 
 // try contains a panic of the action: it costs one result.
@@ -136,7 +157,7 @@ func (s *slot) try(ctx context.Context, t *task) (text string, err error) {
 }
 
 // result returns what the submonitor shows now; false if it does not run.
-func (s *slot) result(now clock.Mono, maxAge time.Duration) (Result, bool) {
+func (s *slot) result(now clock.Mono) (Result, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.task
@@ -144,13 +165,22 @@ func (s *slot) result(now clock.Mono, maxAge time.Duration) (Result, bool) {
 		return Result{}, false
 	}
 	r := Result{Type: s.kind.Type, Text: t.text, At: t.at, Problem: t.problem}
+	if t.at != 0 {
+		r.Age = max(now.Sub(t.at), 0)
+	}
 	switch {
 	case t.at == 0:
-		r.Problem = "no result yet"
-	case now.Sub(t.at) > maxAge:
-		r.Problem = fmt.Sprintf("the last result is older than %s", maxAge)
+		r.Problem = noResultYet
+	case r.Age > t.pace.Keep:
+		r.Problem = fmt.Sprintf("the last result is older than %s", t.pace.Keep)
 	}
-	if r.Problem != "" {
+	aging, isAging := t.action.(Aging)
+	switch {
+	case isAging:
+		r.Text = aging.Text(now)
+	case t.at == 0 && s.kind.Initial != "":
+		r.Text = s.kind.Initial
+	case r.Problem != "":
 		r.Text = s.kind.Unknown(r.Problem)
 	}
 	return r, true
