@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -18,7 +19,15 @@ func TestTheManualKnowsEveryWord(t *testing.T) {
 	for _, list := range [][]string{LaneNames(), LeaseStates(), AgentStates(), MediaOps(), MediaFiles(), maintenances()} {
 		words = append(words, list...)
 	}
-	for _, kind := range []FaultKind{HangMedia, SlowMedia, FreezeNFS, FreezeISCSI, DropPath} {
+	words = append(words, observedWords()...)
+	words = append(words, withVDSM, withSMTP, withOVF, "sector", "answers", "half_open", "torn=yes", "updated", "code=0", "contains=")
+	for _, list := range [][]string{MediaErrors(), MonitorTypes(), damages(), answerWords()} {
+		words = append(words, list...)
+	}
+	for _, p := range programs() {
+		words = append(words, string(p))
+	}
+	for _, kind := range FaultKinds() {
 		words = append(words, string(kind))
 	}
 	for _, word := range words {
@@ -30,6 +39,7 @@ func TestTheManualKnowsEveryWord(t *testing.T) {
 	require.NoError(t, Check(s))
 	require.Empty(t, Remarks(s))
 
+	require.NoError(t, conditionsPrintBack(manual))
 	for _, line := range strings.Split(manual, "\n") {
 		heading, ok := strings.CutPrefix(line, "### `")
 		if !ok {
@@ -44,4 +54,27 @@ func TestTheManualKnowsEveryWord(t *testing.T) {
 			require.Equal(t, text, statement.String())
 		}
 	}
+}
+
+// conditionsPrintBack reads every condition of the table below `expect CONDITION`.
+func conditionsPrintBack(manual string) error {
+	_, behind, _ := strings.Cut(manual, "### `expect CONDITION")
+	table, _, _ := strings.Cut(behind, "### ")
+	for _, line := range strings.Split(table, "\n") {
+		cell, ok := strings.CutPrefix(line, "| `")
+		cell, _, _ = strings.Cut(cell, "` |")
+		if !ok {
+			continue
+		}
+		for _, text := range strings.Split(cell, "`, `") {
+			statement, err := ParseStatement("expect " + text + " within=10s")
+			if err != nil {
+				return err
+			}
+			if want := "expect " + text + " within=10s"; statement.String() != want {
+				return fmt.Errorf("the manual has %q, the canonical text is %q", want, statement)
+			}
+		}
+	}
+	return nil
 }

@@ -196,7 +196,7 @@ func TestMistakesSayWhereWhatAndTheNearestWord(t *testing.T) {
 		head + "expect monitor host2 mgmt-brigde=True within=1s":  `f.txt:2:22: unknown word "mgmt-brigde": expected one of network, ping, mgmt-bridge, mem-free, cpu-load, cpu-load-no-engine, engine-health, storage-domain, ovf; did you mean "mgmt-bridge"?`,
 		head + "configure host2":                                  `f.txt:2:16: the line ends too early: expected a key of holdfast.conf`,
 		head + "configure host2 a=1 a=2":                          `f.txt:2:21: a= stands twice`,
-		head + "load host2 clients=10 for=1s p99=1s":              `f.txt:2:37: "=" does not fit here: expected <`,
+		head + "load host2 clients=10 for=1s p99=1s":              `f.txt:2:33: "=" does not fit here: expected <`,
 		head + "publish ovf store=3 memory=1":                     `f.txt:2:19: bad number of an OVF_STORE "3": expected a whole number from 1 to 2`,
 		head + `"wait" 3s`:                                        `f.txt:2:1: "wait" does not fit here: expected ` + firstWordsText,
 		head + "expect host2 warns Storage within=5s":             `f.txt:2:20: bad code "Storage": expected a warning's code such as storage-stalled`,
