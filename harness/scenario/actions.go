@@ -116,9 +116,10 @@ type Publish struct {
 	Torn    bool // the archive ends in its middle
 }
 
-// VDSM tells a host's VDSM stand-in what to answer: `vdsm host2 vm_status=Up`.
-type VDSM struct {
+// Tell tells a host's stand-in what to do: `vdsm host2 vm.status=Up`, `smtp host2 mode=later`.
+type Tell struct {
 	At
+	Program  Program // ProgramVDSM or ProgramSMTP
 	Host     string
 	Settings []Setting
 }

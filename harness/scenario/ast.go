@@ -36,7 +36,7 @@ type gap struct {
 }
 
 // Statement is one line. The concrete types are Cluster, EngineUp, AlwaysEngines, AlwaysRPC, AlwaysAgent, AlwaysGrowth,
-// NeverStart, Inject, Heal, Wait, Expect, Set, Saw, Configure, Stop, Kill, Start, Write, Call, Publish, VDSM and ClientLoad, all by
+// NeverStart, Inject, Heal, Wait, Expect, Set, Saw, Configure, Stop, Kill, Start, Write, Call, Publish, Tell and ClientLoad, all by
 // pointer.
 type Statement interface {
 	// String is the canonical text, without comments or newline.

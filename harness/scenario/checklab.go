@@ -27,8 +27,8 @@ func (c *checking) needs(statement Statement) {
 // needed is the word of the cluster line that a statement needs, "" for none, and what is missing without it.
 func needed(statement Statement) (word, why string) {
 	switch s := statement.(type) {
-	case *VDSM:
-		return withVDSM, "there is no VDSM stand-in to tell anything"
+	case *Tell:
+		return needOf(s.Program)
 	case *Publish:
 		return withOVF, "the cluster has no OVF_STORE"
 	case *Inject:
@@ -101,8 +101,8 @@ func (c *checking) presence(statement Statement) {
 		if p := s.Fault.Kind.Program(); p != "" {
 			c.runs(s, p, s.Fault.Host, false)
 		}
-	case *VDSM:
-		c.runs(s, ProgramVDSM, s.Host, false)
+	case *Tell:
+		c.runs(s, s.Program, s.Host, false)
 	case *Set:
 		c.runs(s, ProgramBroker, s.Via, false)
 	case *Call:

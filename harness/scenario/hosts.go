@@ -35,7 +35,7 @@ func hostsOf(statement Statement) []string {
 		return []string{s.On}
 	case *Call:
 		return []string{s.Host}
-	case *VDSM:
+	case *Tell:
 		return []string{s.Host}
 	case *ClientLoad:
 		return []string{s.Host}

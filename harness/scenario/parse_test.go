@@ -57,7 +57,8 @@ freeze smtp for=host2
 mount dead for=host2
 heal
 configure host2 stall_after=2s vm_command="/bin/engine --on host2"
-vdsm host2 vm_status=Up reason=""
+vdsm host2 vm.status=Up image.a/b=/dev/x vm.exitMessage=""
+smtp host2 mode=later delay=2s
 stop broker on=host2 within=10s
 start broker on=host2 within=5s
 stop agent on=host1 within=10s code=0
@@ -93,7 +94,7 @@ anything
 `
 
 // firstWordsText is what is expected at the beginning of a line.
-const firstWordsText = `one of cluster, engine, always, never, hang, slow, fail, freeze, drop, mount, heal, wait, expect, set, saw, stop, kill, start, configure, vdsm, write, publish, call, load`
+const firstWordsText = `one of cluster, engine, always, never, hang, slow, fail, freeze, drop, mount, heal, wait, expect, set, saw, stop, kill, start, configure, vdsm, smtp, write, publish, call, load`
 
 func TestCanonicalTextPrintsBack(t *testing.T) {
 	s, err := Parse("dir/whole.txt", []byte(whole))
@@ -147,7 +148,7 @@ func TestMistakesSayWhereWhatAndTheNearestWord(t *testing.T) {
 	const head = "cluster hosts=3 storage=nfs\n"
 	for text, want := range map[string]string{
 		head + "expect host2 lnae=ha-writer blocked within=5s": `f.txt:2:14: unknown word "lnae": expected one of lane, warns, clear, fresh, lease, state, updates; did you mean "lane"?`,
-		head + "expekt host2 fresh":                            `f.txt:2:1: unknown word "expekt": expected one of cluster, engine, always, never, hang, slow, fail, freeze, drop, mount, heal, wait, expect, set, saw, stop, kill, start, configure, vdsm, write, publish, call, load; did you mean "expect"?`,
+		head + "expekt host2 fresh":                            `f.txt:2:1: unknown word "expekt": expected one of cluster, engine, always, never, hang, slow, fail, freeze, drop, mount, heal, wait, expect, set, saw, stop, kill, start, configure, vdsm, smtp, write, publish, call, load; did you mean "expect"?`,
 		head + "expect host2 fresh":                            `f.txt:2:19: the line ends too early: expected within=`,
 		head + "expect host2 fresh within=5":                   `f.txt:2:27: bad within "5": expected a duration such as 250ms, 5s or 3m, from 1ms to 1h`,
 		head + "expect host2 fresh within=5s now":              `f.txt:2:30: "now" is too much: expected the end of the line`,
@@ -243,7 +244,7 @@ func TestCheckFindsWhatSingleLinesCannotShow(t *testing.T) {
 		head + "expect host1 warns config late<1s within=1s":                                           `f.txt:2: late< without a fault before it: there is no stalled operation to count from`,
 		head + "freeze smtp for=host2":                                                                 `f.txt:2: no mail server runs in the cluster: expected smtp=standin in the cluster line`,
 		head + "freeze vdsm for=host2":                                                                 `f.txt:2: no VDSM stand-in runs in the cluster: expected vdsm=standin in the cluster line`,
-		head + "vdsm host2 a=b":                                                                        `f.txt:2: there is no VDSM stand-in to tell anything: expected vdsm=standin in the cluster line`,
+		head + "vdsm host2 a=b":                                                                        `f.txt:2: no VDSM stand-in runs in the cluster: expected vdsm=standin in the cluster line`,
 		head + "publish ovf store=1 memory=1":                                                          `f.txt:2: the cluster has no OVF_STORE: expected ovf=yes in the cluster line`,
 		head + "expect mail host2 subject~x within=1s":                                                 `f.txt:2: no mail server runs in the cluster: expected smtp=standin in the cluster line`,
 		head + "expect file host2 vm.conf contains=x within=1s":                                        `f.txt:2: without an OVF_STORE nothing writes vm.conf: expected ovf=yes in the cluster line`,

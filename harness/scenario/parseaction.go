@@ -13,9 +13,9 @@ func (c *cursor) action(word string) Statement {
 		s := &Configure{Host: c.host()}
 		s.Settings = c.settings("a key of holdfast.conf")
 		return s
-	case "vdsm":
-		s := &VDSM{Host: c.host()}
-		s.Settings = c.settings("a key of the VDSM stand-in")
+	case "vdsm", "smtp":
+		s := &Tell{Program: Program(word), Host: c.host()}
+		s.Settings = c.settings("a key of the stand-in")
 		return s
 	case "stop":
 		s := &Stop{Program: c.program(), Code: AnyCode}
@@ -62,7 +62,7 @@ func (c *cursor) program() Program {
 func (c *cursor) settings(what string) []Setting {
 	var list []Setting
 	for c.err == nil && (len(list) == 0 || c.pos < len(c.toks)) {
-		key := c.name(what)
+		key := c.key(what)
 		if c.err == nil && slices.ContainsFunc(list, func(s Setting) bool { return s.Key == key }) {
 			c.back()
 			c.fail(fmt.Sprintf("%s= stands twice", key), "", "")
@@ -80,6 +80,16 @@ func (c *cursor) settings(what string) []Setting {
 func (c *cursor) name(what string) string {
 	word := c.value(what)
 	if c.err == nil && !validName(word) {
+		c.back()
+		c.fail(fmt.Sprintf("bad name %q", word), what, "")
+	}
+	return word
+}
+
+// key reads a name that may have slashes: some keys of a stand-in are paths.
+func (c *cursor) key(what string) string {
+	word := c.value(what)
+	if c.err == nil && (!validName(strings.ReplaceAll(word, "/", "-")) || word[0] == '/') {
 		c.back()
 		c.fail(fmt.Sprintf("bad name %q", word), what, "")
 	}

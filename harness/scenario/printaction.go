@@ -10,7 +10,7 @@ import (
 func (s *Configure) String() string { return "configure " + s.Host + settingsText(s.Settings) }
 
 // String prints the canonical text.
-func (s *VDSM) String() string { return "vdsm " + s.Host + settingsText(s.Settings) }
+func (s *Tell) String() string { return string(s.Program) + " " + s.Host + settingsText(s.Settings) }
 
 func settingsText(list []Setting) string {
 	text := ""

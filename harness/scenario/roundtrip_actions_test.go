@@ -98,7 +98,7 @@ func anyAction(t *rapid.T, host *rapid.Generator[string]) Statement {
 	case 6:
 		return &Publish{Store: number(1, 2), Memory: number(1, maxMemory), Updated: rapid.Bool().Draw(t, "updated"), Torn: rapid.Bool().Draw(t, "torn")}
 	case 7:
-		return &VDSM{Host: on, Settings: anySettings(t, 1)}
+		return &Tell{Program: rapid.SampledFrom([]Program{ProgramVDSM, ProgramSMTP}).Draw(t, "stand-in"), Host: on, Settings: anySettings(t, 1)}
 	}
 	return &ClientLoad{
 		Host: on, Clients: number(1, maxClients), Slow: number(0, maxClients), HalfOpen: number(0, maxClients), For: span,

@@ -7,7 +7,7 @@ import "time"
 func firstWords() []string {
 	words := append([]string{"cluster", "engine", "always", "never"}, faultWords()...)
 	return append(words, "heal", "wait", "expect", "set", "saw",
-		"stop", "kill", "start", "configure", "vdsm", "write", "publish", "call", "load")
+		"stop", "kill", "start", "configure", "vdsm", "smtp", "write", "publish", "call", "load")
 }
 
 func faultWords() []string { return []string{"hang", "slow", "fail", "freeze", "drop", "mount"} }
