@@ -16,6 +16,7 @@ type Line struct {
 	Lanes    *Lanes
 	Health   *Health
 	View     *View
+	Status   *Status
 	Self     *Self
 }
 
@@ -46,6 +47,9 @@ func Decode(data []byte) (Line, error) {
 	case KindView:
 		line.View = &View{}
 		into = line.View
+	case KindStatus:
+		line.Status = &Status{}
+		into = line.Status
 	case KindSelf:
 		line.Self = &Self{}
 		into = line.Self

@@ -33,8 +33,10 @@ type fake struct {
 	args  map[string][]any // of the last call
 	calls map[string]int
 	lease string
-	alive []int
-	held  map[string]chan struct{} // methods that block until closed
+	// domain is the state of its monitor.
+	domain string
+	alive  []int
+	held   map[string]chan struct{} // methods that block until closed
 }
 
 // newFake returns a fake that serves nothing yet.
@@ -46,7 +48,7 @@ func newFake(t *testing.T) *fake {
 	f := &fake{
 		server: xmlrpc.NewServer(xmlrpc.Options{}), socket: filepath.Join(dir, "s"),
 		args: map[string][]any{}, calls: map[string]int{}, held: map[string]chan struct{}{},
-		lease: brokerlink.LeaseHeld, alive: []int{1, 2},
+		lease: brokerlink.LeaseHeld, domain: brokerlink.DomainOn, alive: []int{1, 2},
 	}
 	for _, name := range Methods() {
 		f.server.Handle(name, func(_ context.Context, args []any) (any, error) { return f.answer(name, args) })
@@ -58,7 +60,7 @@ func (f *fake) answer(name string, args []any) (any, error) {
 	f.mu.Lock()
 	f.args[name] = args
 	f.calls[name]++
-	held, lease, alive := f.held[name], f.lease, f.alive
+	held, lease, domain, alive := f.held[name], f.lease, f.domain, f.alive
 	f.mu.Unlock()
 	if held != nil {
 		<-held
@@ -81,8 +83,14 @@ func (f *fake) answer(name string, args []any) (any, error) {
 		return brokerlink.Lanes{Now: 5, Lanes: []brokerlink.LaneView{{Name: "ha-writer", TID: 7, Busy: true, Op: "write", Segment: 1, BlockedFor: 3}}}.Value(), nil
 	case "get_health":
 		return brokerlink.Health{Now: 5, Uptime: 4, Warnings: []brokerlink.Warning{{Code: "writer-stalled", Title: "t"}}}.Value(), nil
-	case "release_host_id", "reset_lockspace":
-		return nil, xmlrpc.Count(args, 0)
+	case "release_host_id", "reset_lockspace", "stop_domain_monitor", "connect_storage", "disconnect_storage":
+		return nil, xmlrpc.CountBetween(args, 0, 1)
+	case "put_shared_file":
+		return nil, xmlrpc.CountBetween(args, 2, 3)
+	case "get_status":
+		return brokerlink.Status{Version: "1", Domain: brokerlink.DomainView{State: domain, HostID: 1}, Monitors: []brokerlink.MonitorView{{Type: "ping", Text: "True"}}}.Value(), nil
+	case "get_shared_file":
+		return brokerlink.SharedFile{Data: []byte("memSize=4096")}.Value(), nil
 	}
 	return "ok", nil
 }

@@ -17,6 +17,8 @@ type knowledge struct {
 	lease  string     // state in the last view
 	viewed clock.Mono // when the last view came; 0 never
 	alive  []int
+	domain brokerlink.DomainView // in the last status
+	stated clock.Mono            // when that came; 0 never
 }
 
 // leaseFresh is how old a view may be to conclude from it that the lease is held, in seconds.
@@ -58,6 +60,23 @@ func (k *knowledge) leaseWanted(now clock.Mono) bool {
 
 func (k *knowledge) fresh(now clock.Mono) bool {
 	return k.viewed != 0 && now.Sub(k.viewed).Seconds() <= leaseFresh
+}
+
+func (k *knowledge) learnDomain(d brokerlink.DomainView, now clock.Mono) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.domain, k.stated = d, now
+}
+
+// domainFresh is how old a status may be to conclude from it that the domain is monitored, in seconds.
+const domainFresh = 2.5
+
+// domainWanted says whether asking for the monitoring of the storage domain changes nothing.
+func (k *knowledge) domainWanted(now clock.Mono) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	monitored := k.domain.State == brokerlink.DomainOn || k.domain.State == brokerlink.DomainStarting
+	return k.stated != 0 && now.Sub(k.stated).Seconds() <= domainFresh && monitored && k.domain.HostID == k.hostID
 }
 
 func (k *knowledge) aliveHosts() []int {

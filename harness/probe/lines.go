@@ -10,6 +10,7 @@ const (
 	KindLanes    = "lanes"
 	KindHealth   = "health"
 	KindView     = "view"
+	KindStatus   = "status"
 	KindSelf     = "self"
 )
 
@@ -77,6 +78,13 @@ type Lanes struct {
 type Health struct {
 	Head
 	brokerlink.Health
+	Err string `json:"err,omitempty"`
+}
+
+// Status is what the broker says of itself: storage, domain, submonitors and the rest. Err is set if it did not answer.
+type Status struct {
+	Head
+	brokerlink.Status
 	Err string `json:"err,omitempty"`
 }
 

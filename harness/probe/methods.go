@@ -14,6 +14,7 @@ const (
 	lanesEvery  = 100 * time.Millisecond
 	healthEvery = 100 * time.Millisecond
 	viewEvery   = 200 * time.Millisecond
+	statusEvery = time.Second
 )
 
 // method is one method of the broker and how the probe calls it.
@@ -24,7 +25,16 @@ type method struct {
 	// read, if set, takes an answer or an error, not more often than every. It returns a line, or nil.
 	read  func(answer any, err error, now clock.Mono) any
 	every time.Duration
+
+	// seldom makes it be called at a fifth of the rate: methods that no agent calls all the time.
+	seldom bool
 }
+
+// seldomness is how many periods lie between two turns of a method that is called seldom.
+const seldomness = 5
+
+// atOnce is the wait, in seconds, that keeps a method that waits from waiting.
+const atOnce = 0.0
 
 // shortRecord is refused by the broker's core, for it is no whole sector.
 const shortRecord = "p"
@@ -37,8 +47,17 @@ func methods(o Options, k *knowledge) []method {
 	always := func(args ...any) func(clock.Mono) ([]any, form) {
 		return func(clock.Mono) ([]any, form) { return args, formReal }
 	}
-	refused := func(args ...any) func(clock.Mono) ([]any, form) {
-		return func(clock.Mono) ([]any, form) { return append(args, extra), formDispatch }
+	// refused calls a method that takes so many arguments with one more.
+	refused := func(takes int) func(clock.Mono) ([]any, form) {
+		args := make([]any, takes+1)
+		for i := range args {
+			args[i] = extra
+		}
+		return func(clock.Mono) ([]any, form) { return args, formDispatch }
+	}
+	lockArgs := []any{o.HostID}
+	if o.Replay {
+		lockArgs = append(lockArgs, atOnce)
 	}
 	return []method{
 		{name: "put_stats", args: func(now clock.Mono) ([]any, form) {
@@ -68,12 +87,12 @@ func methods(o Options, k *knowledge) []method {
 		}},
 		{name: "lock_host_id", args: func(now clock.Mono) ([]any, form) {
 			if k.leaseWanted(now) {
-				return []any{o.HostID}, formReal
+				return lockArgs, formReal
 			}
-			return []any{o.HostID, extra}, formDispatch
+			return []any{o.HostID, extra, extra}, formDispatch
 		}},
-		{name: "release_host_id", args: refused()},
-		{name: "reset_lockspace", args: refused()},
+		{name: "release_host_id", args: refused(1)},
+		{name: "reset_lockspace", args: refused(1)},
 		{name: "start_monitor", args: always("storage-domain", map[string]any{"sd_uuid": o.SDUUID})},
 		{name: "status_monitor", args: always("engine-health")},
 		{name: "stop_monitor", args: always("no-such-monitor")},
@@ -102,6 +121,36 @@ func methods(o Options, k *knowledge) []method {
 			line.Warnings = orEmpty(line.Warnings)
 			return line
 		}},
+		{name: "get_status", args: always(), every: statusEvery, seldom: true, read: func(answer any, err error, now clock.Mono) any {
+			line := Status{Head: Head{KindStatus, now.Seconds()}}
+			if line.Status, err = decodeAnswer(answer, err, brokerlink.DecodeStatus); err != nil {
+				line.Err = err.Error()
+			}
+			line.Monitors = orEmpty(line.Monitors)
+			k.learnDomain(line.Domain, now)
+			return line
+		}},
+		{name: "start_domain_monitor", seldom: true, args: func(now clock.Mono) ([]any, form) {
+			if k.domainWanted(now) {
+				return []any{o.HostID, atOnce}, formReal
+			}
+			return []any{o.HostID, extra, extra}, formDispatch
+		}},
+		{name: "stop_domain_monitor", seldom: true, args: refused(1)},
+		{name: "put_stats_wait", seldom: true, args: func(now clock.Mono) ([]any, form) {
+			if !o.Replay {
+				return []any{o.HostID, []byte(shortRecord), atOnce}, formDispatch
+			}
+			record := k.ownRecord(now)
+			if record == nil {
+				return nil, formSkip
+			}
+			return []any{o.HostID, record, atOnce}, formReal
+		}},
+		{name: "connect_storage", seldom: true, args: refused(1)},
+		{name: "disconnect_storage", seldom: true, args: refused(1)},
+		{name: "get_shared_file", seldom: true, args: always("vm.conf")},
+		{name: "put_shared_file", seldom: true, args: refused(3)},
 	}
 }
 

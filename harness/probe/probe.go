@@ -31,7 +31,7 @@ type Options struct {
 	HostID  int           // of the own host, 1..2000
 	SDUUID  string        // storage domain, as the agent passes it to the storage-domain submonitor
 	Replay  bool          // put_stats repeats the own record; see the package
-	Rate    float64       // calls per second and method, above 0, at most 1000
+	Rate    float64       // calls per second and method, above 0, at most 1000; of some methods a fifth
 	Timeout time.Duration // of a call
 	Out     io.Writer     // for the lines; one Write each
 }
@@ -74,7 +74,11 @@ func Run(ctx context.Context, o Options) error {
 		windows[i] = &window{method: m.name}
 		l := &loop{method: m, window: windows[i], client: client, out: out, late: late}
 		offset := min(spacing, period/time.Duration(len(all))) * time.Duration(i)
-		running.Go(func() { l.run(ctx, period, offset) })
+		own := period
+		if m.seldom {
+			own *= seldomness
+		}
+		running.Go(func() { l.run(ctx, own, offset) })
 	}
 	running.Go(func() { lookAtProcesses(ctx, o.PIDs, out) })
 	now := clock.Now()

@@ -45,6 +45,8 @@ func TestEveryMethodIsMeasured(t *testing.T) {
 	require.Equal(t, brokerlink.LeaseHeld, view.Lease.State)
 	lanes := lines.await(t, "lanes", func(l Line) bool { return l.Lanes != nil && l.Lanes.Err == "" }).Lanes
 	require.Equal(t, "ha-writer", lanes.Lanes.Lanes[0].Name)
+	status := lines.await(t, "a status", func(l Line) bool { return l.Status != nil && l.Status.Err == "" }).Status
+	require.Equal(t, "True", status.Monitors[0].Text)
 	health := lines.await(t, "health", func(l Line) bool { return l.Health != nil && l.Health.Err == "" }).Health
 	require.Equal(t, "writer-stalled", health.Warnings[0].Code)
 	lines.await(t, "the probe's own account", func(l Line) bool { return l.Self != nil && l.Self.CPUMS > 0 })
@@ -66,8 +68,14 @@ func TestCallsLeaveTheClusterAsItIs(t *testing.T) {
 	}{
 		{"put_stats", []any{int64(1), ownRecord}},
 		{"push_hosts_state", []any{[]any{int64(1), int64(2)}}},
-		{"release_host_id", []any{extra}},
-		{"reset_lockspace", []any{extra}},
+		{"release_host_id", []any{extra, extra}},
+		{"reset_lockspace", []any{extra, extra}},
+		{"stop_domain_monitor", []any{extra, extra}},
+		{"connect_storage", []any{extra, extra}},
+		{"disconnect_storage", []any{extra, extra}},
+		{"put_shared_file", []any{extra, extra, extra, extra}},
+		{"put_stats_wait", []any{int64(1), ownRecord, 0.0}},
+		{"get_shared_file", []any{"vm.conf"}},
 		{"start_monitor", []any{"storage-domain", xmlrpc.Struct{{Name: "sd_uuid", Value: "sd-1"}}}},
 		{"stop_monitor", []any{"no-such-monitor"}},
 		{"notify", []any{"probe", "probe", xmlrpc.Struct{}}},
@@ -76,8 +84,12 @@ func TestCallsLeaveTheClusterAsItIs(t *testing.T) {
 		got, _ := f.lastArgs(tc.method)
 		require.Equal(t, tc.want, got, tc.method)
 	}
-	require.Eventually(t, func() bool { args, _ := f.lastArgs("lock_host_id"); return len(args) == 1 },
-		patience, 10*time.Millisecond, "lock_host_id with the own id while the lease is held")
+	for _, method := range []string{"lock_host_id", "start_domain_monitor"} {
+		require.Eventually(t, func() bool { args, _ := f.lastArgs(method); return len(args) == 2 },
+			patience, 10*time.Millisecond, "%s with the own id while the lease is held and the domain is monitored", method)
+		args, _ := f.lastArgs(method)
+		require.Equal(t, []any{int64(1), 0.0}, args, "%s waits for nothing", method)
+	}
 
 	dispatched := lines.await(t, "release_host_id", answered("release_host_id")).RPC
 	require.Equal(t, len(dispatched.LatencyMS), dispatched.Dispatch)
@@ -104,7 +116,33 @@ func TestProbeTakesNoLeaseThatTheAgentGaveUp(t *testing.T) {
 	lines.await(t, "a view", func(l Line) bool { return l.View != nil })
 	lines.await(t, "lock_host_id", answered("lock_host_id"))
 	args, _ := f.lastArgs("lock_host_id")
-	require.Equal(t, []any{int64(1), extra}, args)
+	require.Equal(t, []any{int64(1), extra, extra}, args)
+}
+
+// TestProbeStartsNoDomainMonitorThatTheAgentStopped: it would end local maintenance's peace.
+func TestProbeStartsNoDomainMonitorThatTheAgentStopped(t *testing.T) {
+	k := &knowledge{hostID: 1}
+	require.False(t, k.domainWanted(1), "no status yet")
+	for state, want := range map[string]bool{
+		brokerlink.DomainNever: false, brokerlink.DomainOff: false, brokerlink.DomainStopping: false,
+		brokerlink.DomainOn: true, brokerlink.DomainStarting: true,
+	} {
+		k.learnDomain(brokerlink.DomainView{State: state, HostID: 1}, 1)
+		require.Equal(t, want, k.domainWanted(1), state)
+	}
+	k.learnDomain(brokerlink.DomainView{State: brokerlink.DomainOn, HostID: 2}, 1)
+	require.False(t, k.domainWanted(1), "with another host id")
+	k.learnDomain(brokerlink.DomainView{State: brokerlink.DomainOn, HostID: 1}, 1)
+	require.False(t, k.domainWanted(clock.Mono(1).Add(3*time.Second)), "the status is old")
+
+	f := newFake(t)
+	f.set(func(f *fake) { f.domain = brokerlink.DomainOff })
+	f.serve(t)
+	lines, _ := start(t, f, nil)
+	lines.await(t, "a status", func(l Line) bool { return l.Status != nil && l.Status.Err == "" })
+	lines.await(t, "start_domain_monitor", answered("start_domain_monitor"))
+	args, _ := f.lastArgs("start_domain_monitor")
+	require.Equal(t, []any{int64(1), extra, extra}, args)
 }
 
 // TestProbeWritesNoRecordUnlessAsked: to a broker that is not ours a repeated record would look new.
@@ -117,6 +155,8 @@ func TestProbeWritesNoRecordUnlessAsked(t *testing.T) {
 	lines.await(t, "a view", func(l Line) bool { return l.View != nil })
 	args, _ := f.lastArgs("put_stats")
 	require.Equal(t, []any{int64(1), []byte(shortRecord)}, args)
+	require.Eventually(t, func() bool { args, _ := f.lastArgs("lock_host_id"); return len(args) == 1 }, patience, 10*time.Millisecond,
+		"a broker that is not ours knows no wait")
 }
 
 func TestNothingToRepeatIsSkipped(t *testing.T) {
