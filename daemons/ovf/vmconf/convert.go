@@ -29,9 +29,10 @@ const spiceChannels = "smain,sdisplay,sinputs,scursor,splayback,srecord,ssmartca
 
 // conversion is one document being converted.
 type conversion struct {
-	root    *element
-	doubts  []string // what makes the device lines unusable
-	remarks []string
+	root     *element
+	byDiskID map[string][]*element // the Disk elements
+	doubts   []string              // what makes the device lines unusable
+	remarks  []string
 }
 
 // Convert makes a vm.conf of an OVF document, at most MaxDocument bytes. It fails, and says why, where the VM could not be started from

@@ -108,9 +108,16 @@ func address(item *element) value {
 func (c *conversion) disks(item *element, before int) []dictionary {
 	id := item.get("rasd:InstanceId")
 	var found []dictionary
-	for _, disk := range c.root.all("Section", "Disk") {
-		if !id.known || disk.attr("diskId") != id {
-			continue
+	if c.byDiskID == nil {
+		c.byDiskID = map[string][]*element{}
+		for _, disk := range c.root.all("Section", "Disk") {
+			key := disk.attr("diskId").text
+			c.byDiskID[key] = append(c.byDiskID[key], disk)
+		}
+	}
+	for _, disk := range c.byDiskID[id.text] {
+		if !id.known {
+			break
 		}
 		image, volume, isPair := strings.Cut(disk.attr("fileRef").text, "/")
 		if !isPair || image == "" || volume == "" {
