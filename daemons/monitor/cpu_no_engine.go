@@ -57,7 +57,8 @@ type cpuNoEngine struct {
 	clk    clock.Clock
 	timing CPUTiming
 
-	before  ticks      // the newest reading; its total is 0 before the first
+	before  ticks      // the newest reading
+	readAt  clock.Mono // when it was taken; 0 = never
 	value   float64    // the newest value that took the engine into account
 	valueAt clock.Mono // when it was observed; 0 = never
 	shownAt clock.Mono // when what Measure last returned was observed
@@ -81,16 +82,20 @@ func (c *cpuNoEngine) Measure(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("processor time: %w", err)
 	}
-	before := c.before
-	c.before = now
-	if before.total == 0 {
+	at := c.clk.Now()
+	before, sampled := c.before, at.Sub(c.readAt)
+	if c.readAt != 0 && sampled < c.timing.First/2 { // asked again too early: too short for a sample
+		return "", errNotYet
+	}
+	isFirst := c.readAt == 0
+	c.before, c.readAt = now, at
+	if isFirst {
 		return "", errNotYet
 	}
 	total, err := busyShare(before, now)
 	if err != nil {
 		return "", err
 	}
-	at := c.clk.Now()
 	engine, err := c.engine(ctx)
 	switch {
 	case err == nil && !engine.Here:

@@ -85,7 +85,7 @@ func (s *slot) nudge() {
 
 // run measures until ctx ends. At most one measurement runs at a time, whatever start and stop do.
 func (s *slot) run(ctx context.Context) {
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(s.kind.Interval) // the first start wakes
 	defer timer.Stop()
 	for {
 		select {
@@ -125,7 +125,7 @@ func (s *slot) measure(t *task) time.Duration {
 	s.measuring = false
 	if s.task != t { // stopped or replaced meanwhile
 		s.mu.Unlock()
-		return 0
+		return s.kind.Interval // a new one wakes
 	}
 	t.pace = pace
 	if errors.Is(err, errNotYet) {

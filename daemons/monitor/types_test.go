@@ -152,6 +152,19 @@ func TestStorageDomainTellsTheTruth_S10(t *testing.T) {
 		{"too slow", monitor.StorageFacts{Ever: true, Age: 2 * limit, Took: limit + 1}, "False"},
 		{"too old", monitor.StorageFacts{Ever: true, Age: 2*limit + 1}, "False"},
 		{"hangs now", monitor.StorageFacts{Ever: true, Age: limit, BusyFor: limit + 1}, "False"},
+		{"domain stopped on command, reader away", monitor.StorageFacts{Failed: true, Domain: monitor.DomainFacts{State: monitor.DomainOff}}, "True"},
+		{"domain being stopped", monitor.StorageFacts{Domain: monitor.DomainFacts{State: monitor.DomainStopping}}, "True"},
+		{"domain not wanted", monitor.StorageFacts{Ever: true, Domain: monitor.DomainFacts{State: monitor.DomainNever}}, "True"},
+		{"domain not checked", monitor.StorageFacts{Ever: true, Domain: monitor.DomainFacts{State: monitor.DomainStarting}}, "None"},
+		{"domain's first check hangs", monitor.StorageFacts{Ever: true, Domain: monitor.DomainFacts{State: monitor.DomainStarting, BusyFor: limit + 1}}, "False"},
+		{"domain checked, lease pending", monitor.StorageFacts{Ever: true, Domain: monitor.DomainFacts{State: monitor.DomainStarting, Checked: true, Valid: true}}, "True"},
+		{"domain valid", monitor.StorageFacts{Ever: true, Domain: monitor.DomainFacts{State: monitor.DomainOn, Checked: true, Valid: true, Delay: limit, Age: 2 * limit}}, "True"},
+		{"domain valid, never read", monitor.StorageFacts{Domain: monitor.DomainFacts{State: monitor.DomainOn, Checked: true, Valid: true}}, "None"},
+		{"domain valid, reader failed", monitor.StorageFacts{Failed: true, Domain: monitor.DomainFacts{State: monitor.DomainOn, Checked: true, Valid: true}}, "False"},
+		{"domain invalid", monitor.StorageFacts{Ever: true, Domain: monitor.DomainFacts{State: monitor.DomainOn, Checked: true}}, "False"},
+		{"domain slow", monitor.StorageFacts{Ever: true, Domain: monitor.DomainFacts{State: monitor.DomainOn, Checked: true, Valid: true, Delay: limit + 1}}, "False"},
+		{"domain's check too old", monitor.StorageFacts{Ever: true, Domain: monitor.DomainFacts{State: monitor.DomainOn, Checked: true, Valid: true, Age: 2*limit + 1}}, "False"},
+		{"domain's check hangs", monitor.StorageFacts{Ever: true, Domain: monitor.DomainFacts{State: monitor.DomainOn, Checked: true, Valid: true, BusyFor: limit + 1}}, "False"},
 		{"failed since", monitor.StorageFacts{Ever: true, Age: limit, Failed: true}, "False"},
 	} {
 		action, err := monitor.StorageDomain(func() monitor.StorageFacts { return tc.facts }, limit, time.Second).New(nil)
@@ -205,5 +218,26 @@ func TestLiveliness(t *testing.T) {
 	for _, bad := range []string{"", "host/health", "ftp://host/", "http://", "http://%zz"} {
 		_, err := monitor.Liveliness(bad, time.Second)
 		require.Error(t, err, bad)
+	}
+}
+
+func TestEngineLivelinessWantsTheEnginesWords(t *testing.T) {
+	body := "DB Up!Welcome to Health Status!"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/ovirt-engine/services/health" {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		_, _ = w.Write([]byte(body))
+	}))
+	defer server.Close()
+	check, err := monitor.EngineLiveliness(server.Listener.Addr().String(), 10*time.Second)
+	require.NoError(t, err)
+	require.NoError(t, check(t.Context()))
+	for _, body = range []string{"", "DB Down", "a proxy's page\nDB Up"} {
+		require.ErrorContains(t, check(t.Context()), `does not say "DB Up"`, body)
+	}
+	for _, bad := range []string{"", "a/b", "user@host", "a b"} {
+		_, err := monitor.EngineLiveliness(bad, time.Second)
+		require.ErrorContains(t, err, "not a host name")
 	}
 }
