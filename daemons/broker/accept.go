@@ -9,6 +9,8 @@ import (
 )
 
 // put accepts or refuses a record. What is refused changes nothing.
+//
+// With Wait the reply comes when the record is durable, or will not be.
 func (c *Core) put(now clock.Mono, e Put, out *outcome) {
 	cl := c.claimOf(e.Segment)
 	if cl == nil {
@@ -22,7 +24,8 @@ func (c *Core) put(now clock.Mono, e Put, out *outcome) {
 	}
 	stamped, timestamp := false, int64(0)
 	if e.Segment == c.set.HostID {
-		if stamped, timestamp, err = stampOf(c.set.HostID, data); err != nil {
+		name := ""
+		if stamped, timestamp, name, err = stampOf(c.set.HostID, data); err != nil {
 			out.reply(e.Token, err)
 			return
 		}
@@ -34,16 +37,31 @@ func (c *Core) put(now clock.Mono, e Put, out *outcome) {
 		if stamped && cl.newest != nil && *cl.newest.data == *data {
 			// The record that is held already, to the second and to the byte: there is nothing to write, and its age goes on, so
 			// that somebody who repeats it cannot make a silent agent look alive.
-			out.reply(e.Token, nil)
+			c.replyToPut(e, cl.newest, out)
 			return
+		}
+		if stamped {
+			c.rival.ownName = name
 		}
 	}
 	c.number++
 	v := &version{number: c.number, segment: e.Segment, data: data, putAt: now}
 	cl.put(now, v, stamped, timestamp)
 	c.mail.put(v)
-	out.changed = true
-	out.reply(e.Token, nil)
+	out.changed, c.segmentsOld = true, true
+	c.replyToPut(e, v, out)
+}
+
+// replyToPut answers a Put that was accepted: at once, or as soon as v is durable.
+func (c *Core) replyToPut(e Put, v *version, out *outcome) {
+	w := call{token: e.Token, kind: callPut, until: e.Until, record: v}
+	switch {
+	case e.Token == 0:
+	case e.Wait:
+		c.expect(w)
+	default:
+		out.answer(w, nil)
+	}
 }
 
 // segmentOf pads a caller's data to a segment. Python readers cut and decode the volume as text, so one byte outside
@@ -64,17 +82,17 @@ func segmentOf(data []byte) (*whiteboard.Segment, error) {
 	return &s, nil
 }
 
-// stampOf returns the timestamp of an own record, if it has one. A record that names another host is refused (S15);
+// stampOf returns the timestamp of an own record and the name of its host, if it has them. A record that names another host is refused (S15);
 // anything else that does not decode is the agent's affair and has no timestamp.
-func stampOf(hostID int, data *whiteboard.Segment) (stamped bool, timestamp int64, err error) {
+func stampOf(hostID int, data *whiteboard.Segment) (stamped bool, timestamp int64, name string, err error) {
 	record, err := whiteboard.Decode(hostID, data[:])
 	if err == nil {
-		return true, record.Timestamp, nil
+		return true, record.Timestamp, record.HostName, nil
 	}
 	if kind, ok := kindOf(err); ok && kind == whiteboard.Foreign {
-		return false, 0, fmt.Errorf("segment %d: %w", hostID, err)
+		return false, 0, "", fmt.Errorf("segment %d: %w", hostID, err)
 	}
-	return false, 0, nil
+	return false, 0, "", nil
 }
 
 // kindOf returns the kind of a whiteboard error.

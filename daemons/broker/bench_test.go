@@ -30,8 +30,14 @@ func BenchmarkStepTick(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		now++
-		c.Step(now, Tick{})
+		connect(&c, now)
 	}
+}
+
+// connect lets the core find its storage.
+func connect(c *Core, now clock.Mono) {
+	c.Step(now, Tick{})
+	c.Step(now, MountDone{Op: MountConnect, Ready: ready()})
 }
 
 func coreWithHosts(b *testing.B, hosts int) (Core, clock.Mono) {
@@ -41,7 +47,7 @@ func coreWithHosts(b *testing.B, hosts int) (Core, clock.Mono) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	c.Step(now, Tick{})
+	connect(&c, now)
 	pass := Pass{Started: now, Ended: now}
 	for id := 1; id <= hosts; id++ {
 		pass.Segments = append(pass.Segments, Seen{Segment: id, Data: segment(record(b, id, 1))})

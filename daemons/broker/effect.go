@@ -73,6 +73,12 @@ type LeaseChanged struct {
 	Detail string
 }
 
+// DomainChanged says that the state of the domain monitor changed.
+type DomainChanged struct {
+	State  string // one of the Domain constants
+	Detail string
+}
+
 // Stopped says that the ordered end is over. Clean is false when something had to be given up; Detail says what.
 type Stopped struct {
 	Clean  bool
@@ -89,6 +95,7 @@ func (ClearWarning) effect()  {}
 func (LaneStalled) effect()   {}
 func (LaneRecovered) effect() {}
 func (LeaseChanged) effect()  {}
+func (DomainChanged) effect() {}
 func (Stopped) effect()       {}
 
 // String prints the segment without its data.

@@ -55,7 +55,7 @@ func FuzzPass(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.Step(now, Tick{})
+		connect(&c, now)
 		good := segment(record(t, 9, 1))
 		id = max(id%9, 0)
 		c.Step(now, ReadDone{Pass: Pass{Started: now, Ended: now, Segments: []Seen{{Segment: id, Data: segment(data)}, {Segment: 9, Data: good}}}})

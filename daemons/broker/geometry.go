@@ -22,3 +22,25 @@ func MaxHostID(sector, alignMiB int) (int, error) {
 	}
 	return 0, fmt.Errorf("sector size is %d; it must be 512 or 4096 (bytes)", sector)
 }
+
+// hostIDLimit refuses a host id that the lockspace has no room for (S29). Until the sector size is known nothing is
+// refused.
+func (c *Core) hostIDLimit() error {
+	sector := c.set.Sector
+	if sector == 0 {
+		sector = c.mount.ready.Sector
+	}
+	if sector == 0 {
+		return nil
+	}
+	limit, err := MaxHostID(sector, c.set.LockspaceAlign)
+	if err != nil {
+		return err
+	}
+	if c.set.HostID <= limit {
+		return nil
+	}
+	return fmt.Errorf("host_id %d has no place in the lockspace: with sectors of %d bytes and lockspace_align %d (MiB) it ends at %d; "+
+		"set lockspace_align to 2, 4 or 8 on all hosts and write the lockspace anew, or give this host a smaller host_id",
+		c.set.HostID, sector, max(c.set.LockspaceAlign, 1), limit)
+}

@@ -33,8 +33,12 @@ type leasing struct {
 	leaveUntil clock.Mono // Leaving: sanlock should be done by then
 	kept       bool       // leaving was refused because the lockspace is in use
 
-	reset      bool  // a reset waits or is in flight
-	resetToken Token // who waits for it
+	reset bool // a reset waits or is in flight
+
+	seen       LeaseSeen  // sanlock's last answer
+	examine    bool       // who holds the host id is to be looked up
+	examinedAt clock.Mono // when that was last done; 0 never
+	owner      LeaseOwner // who it was then
 }
 
 // leaveLimit is how long sanlock may take to remove an idle lockspace, which is 1 to 3 s; after that the lease counts
@@ -55,7 +59,7 @@ func (c *Core) become(now clock.Mono, state LeaseState, detail string, out *outc
 	out.add(LeaseChanged{State: state, Detail: detail})
 }
 
-// lockWanted answers at once: OK only if the lease is held (S2). If it is not, joining begins by itself.
+// lockWanted begins to join. It is answered when the lease is held (S2), or at its deadline.
 func (c *Core) lockWanted(now clock.Mono, e LockWanted, out *outcome) {
 	l := &c.lease
 	switch {
@@ -66,7 +70,14 @@ func (c *Core) lockWanted(now clock.Mono, e LockWanted, out *outcome) {
 		out.reply(e.Token, errors.New(c.set.LeaseMissing))
 		return
 	case c.stop.wanted:
-		out.reply(e.Token, errors.New("the broker is ending"))
+		out.reply(e.Token, errEnding)
+		return
+	case !c.mount.wanted:
+		out.reply(e.Token, errors.New(c.disconnectedText()))
+		return
+	}
+	if err := c.hostIDLimit(); err != nil {
+		out.reply(e.Token, err)
 		return
 	}
 	if !l.wanted {
@@ -76,24 +87,45 @@ func (c *Core) lockWanted(now clock.Mono, e LockWanted, out *outcome) {
 	if l.state == Draining && l.held {
 		c.become(now, Held, "wanted again", out)
 	}
-	if l.state == Held {
-		out.reply(e.Token, nil)
-		return
-	}
-	out.reply(e.Token, fmt.Errorf("not held yet: %v", l.state))
+	c.expect(call{token: e.Token, kind: callLock, until: e.Until})
 }
 
-// releaseWanted begins the release and answers at once; OK if there is something to release.
+func (c *Core) lockState() (over bool, err error) {
+	switch l := &c.lease; {
+	case l.state == Held && l.held:
+		return true, nil
+	case !l.wanted:
+		return true, errors.New("releasing was asked for meanwhile")
+	}
+	if err := c.hostIDLimit(); err != nil {
+		return true, err
+	}
+	return false, nil
+}
+
+// releaseWanted begins the release. It is answered when sanlock has let go, or at its deadline.
 func (c *Core) releaseWanted(now clock.Mono, e ReleaseWanted, out *outcome) {
 	if c.lease.wanted {
 		c.lease.wanted, c.lease.lost = false, false
 		out.changed = true
 	}
-	if c.beginRelease(now, out) {
-		out.reply(e.Token, nil)
+	c.mount.lockAgain = false
+	lost := c.lease.state == Lost
+	if !c.beginRelease(now, out) && !lost {
+		out.reply(e.Token, errors.New("no host id is held"))
 		return
 	}
-	out.reply(e.Token, errors.New("no host id is held"))
+	c.expect(call{token: e.Token, kind: callRelease, until: e.Until})
+}
+
+func (c *Core) releaseState() (over bool, err error) {
+	switch l := &c.lease; {
+	case l.wanted:
+		return true, errors.New("locking was asked for meanwhile")
+	case l.state == Held:
+		return true, errors.New("not released: " + l.detail)
+	}
+	return c.lockspaceLeft(), nil
 }
 
 // beginRelease brings the lease on its way out and reports whether there is one. A join that has been asked for and not
@@ -124,41 +156,13 @@ func (c *Core) leaveUnwanted(now clock.Mono, out *outcome) {
 	c.become(now, Draining, "released while joining", out)
 }
 
-// resetWanted refuses while this host uses the lockspace or another one may.
-func (c *Core) resetWanted(now clock.Mono, e ResetWanted, out *outcome) {
-	if err := c.resetForbidden(now); err != nil {
-		out.reply(e.Token, err)
-		return
-	}
-	c.lease.reset, c.lease.resetToken = true, e.Token
-	out.changed = true
-}
-
-func (c *Core) resetForbidden(now clock.Mono) error {
-	l := &c.lease
-	switch {
-	case c.set.LeaseMissing != "":
-		return errors.New(c.set.LeaseMissing)
-	case c.stop.wanted:
-		return errors.New("the broker is ending")
-	case l.reset:
-		return errors.New("a reset is under way")
-	case l.state != None && l.state != Lost:
-		return fmt.Errorf("the lease is %v", l.state)
-	case l.op == LeaseJoin:
-		return errors.New("the lockspace is being joined")
-	case !l.polled || l.problem != "":
-		return errors.New("sanlock did not tell whether the lockspace is in use")
-	}
-	return c.othersMayLive(now)
-}
-
 // startLease starts the next operation of the lease lane, if one is due and the lane is idle.
 func (c *Core) startLease(now clock.Mono, out *outcome) {
 	l := &c.lease
-	if l.op != 0 || c.set.LeaseMissing != "" {
+	if l.op != 0 || c.leaseBlocked() != "" {
 		return
 	}
+	c.wonder(now)
 	switch {
 	case !l.polled:
 		c.startLeaseOp(now, LeasePoll, out)
@@ -167,7 +171,9 @@ func (c *Core) startLease(now clock.Mono, out *outcome) {
 		c.startLeaseOp(now, LeaseLeave, out)
 	case l.reset:
 		c.startLeaseOp(now, LeaseReset, out)
-	case l.wanted && !c.stop.wanted && (l.state == None || l.state == Lost) && now >= l.joinAt:
+	case l.examine && c.mayExamine(now):
+		c.startLeaseOp(now, LeaseExamine, out)
+	case l.wanted && !c.stop.wanted && c.hostIDLimit() == nil && (l.state == None || l.state == Lost) && now >= l.joinAt:
 		c.startLeaseOp(now, LeaseJoin, out)
 	case now >= l.pollAt:
 		c.startLeaseOp(now, LeasePoll, out)
@@ -195,9 +201,11 @@ func (c *Core) leaseObserved(now clock.Mono, e LeaseObserved, out *outcome) {
 		c.leaseJoined(now, e, out)
 	case LeaseLeave:
 		c.leaseLeft(now, e, out)
+	case LeaseExamine:
+		c.leaseExamined(now, e, out)
 	case LeaseReset:
-		out.reply(l.resetToken, e.Err)
-		l.reset, l.resetToken = false, 0
+		c.finishCalls(callReset, e.Err, out)
+		l.reset = false
 		detail := "an empty lockspace was written"
 		if e.Err != nil {
 			detail = "writing an empty lockspace failed: " + e.Err.Error()
@@ -213,6 +221,7 @@ func (c *Core) leaseJoined(now clock.Mono, e LeaseObserved, out *outcome) {
 	switch {
 	case e.Err != nil:
 		l.joinAt = now.Add(c.set.LeaseRetry)
+		c.refusedAsTaken(e.Err)
 		c.become(now, c.unheld(), "joining failed: "+e.Err.Error(), out)
 	case !l.wanted:
 		c.leaveUnwanted(now, out)
@@ -243,12 +252,12 @@ func (c *Core) leaseLeft(now clock.Mono, e LeaseObserved, out *outcome) {
 // leaseView is the lease as a snapshot shows it.
 func (c *Core) leaseView() Lease {
 	l := &c.lease
-	view := Lease{State: l.state, Since: l.since, ConfirmedAt: l.confirmedAt, Detail: l.detail}
+	view := Lease{State: l.state, Since: l.since, ConfirmedAt: l.confirmedAt, Detail: l.detail, Owner: l.owner}
 	if l.wanted || l.state == Held || l.state == Joining || l.state == Draining || l.state == Leaving {
 		view.HostID = c.set.HostID
 	}
-	if c.set.LeaseMissing != "" {
-		view.Detail = c.set.LeaseMissing
+	if why := c.leaseBlocked(); why != "" {
+		view.Detail = why
 	}
 	return view
 }

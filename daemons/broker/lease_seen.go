@@ -24,6 +24,7 @@ func (c *Core) leasePolled(now clock.Mono, e LeaseObserved, out *outcome) {
 		return
 	}
 	l.problem = ""
+	l.seen = e.Seen
 	l.confirmedAt = e.Started
 	switch e.Seen {
 	case SeenHeld:
@@ -56,6 +57,7 @@ func (c *Core) leaseSeenHeld(now clock.Mono, out *outcome) {
 		l.held = true
 	default:
 		l.held, l.lost = true, false
+		l.owner, l.examine, c.rival.inLease = LeaseOwner{}, false, ""
 		c.become(now, Held, "confirmed by sanlock", out)
 	}
 }
@@ -71,6 +73,7 @@ func (c *Core) leaseGone(now clock.Mono, why string, out *outcome) {
 		c.become(now, c.unheld(), why, out)
 	case Joining:
 		l.joinAt = now.Add(c.set.LeaseRetry)
+		l.examine = true
 		c.become(now, c.unheld(), "joining failed: "+why+
 			"; sanlock's log tells why (another holder, not initialised, path missing)", out)
 	case Draining, Leaving:

@@ -122,7 +122,7 @@ func TestReleaseWritesTheLastRecordFirst_S19(t *testing.T) {
 	r.hold()
 	r.mustPut(3, record(t, 3, 100))
 	r.mustPut(3, record(t, 3, 110)) // the record that says: stopped
-	require.True(t, r.release().OK)
+	token := r.release()
 	require.Equal(t, "leaving", r.snapshot.Lease.State.String())
 	r.poll(SeenHeld)
 	r.finishWrite(nil)
@@ -138,7 +138,9 @@ func TestReleaseWritesTheLastRecordFirst_S19(t *testing.T) {
 	r.finishLease(0, nil)
 	r.poll(SeenRemoving)
 	require.Equal(t, "leaving", r.snapshot.Lease.State.String())
+	r.mustWait(token)
 	r.poll(SeenAbsent)
+	r.mustAnswer(token, true, "")
 	require.Equal(t, "none", r.snapshot.Lease.State.String())
 	r.wait(time.Minute)
 	require.NotEqual(t, LeaseJoin, r.leasing, "released is released")
@@ -148,7 +150,7 @@ func TestReleaseDoesNotWaitForAStuckWriter(t *testing.T) {
 	r := newRig(t, testSettings())
 	r.hold()
 	r.mustPut(3, record(t, 3, 100))
-	require.True(t, r.release().OK)
+	r.release()
 	r.poll(SeenHeld)
 	r.wait(4 * time.Second)
 	if r.leasing == LeasePoll {
@@ -163,9 +165,9 @@ func TestReleaseDoesNotWaitForAStuckWriter(t *testing.T) {
 
 func TestReleaseWithoutALeaseSaysSo(t *testing.T) {
 	r := newRig(t, testSettings())
-	require.False(t, r.release().OK)
+	r.mustAnswer(r.release(), false, "no host id is held")
 	r.lock()
-	require.False(t, r.release().OK, "wanted, but nothing was joined yet")
+	r.mustAnswer(r.release(), false, "no host id is held") // wanted, but nothing was joined yet
 	r.finishLease(SeenAbsent, nil)
 	require.NotEqual(t, LeaseJoin, r.leasing, "and the wish is gone")
 }
@@ -176,7 +178,7 @@ func TestReleaseWhileJoiningLeaves(t *testing.T) {
 	r.finishLease(SeenAbsent, nil)
 	r.finishLease(0, nil)
 	require.Equal(t, Joining, r.core.lease.state)
-	require.True(t, r.release().OK)
+	r.release()
 	require.Equal(t, LeaseLeave, r.leasing)
 	r.finishLease(0, nil)
 	r.poll(SeenAbsent)
@@ -187,8 +189,9 @@ func TestALockDuringTheDrainKeepsTheLease(t *testing.T) {
 	r := newRig(t, testSettings())
 	r.hold()
 	r.mustPut(3, record(t, 3, 100))
-	require.True(t, r.release().OK)
+	token := r.release()
 	require.True(t, r.lock().OK)
+	r.mustAnswer(token, false, "locking was asked for meanwhile")
 	r.finishWrite(nil)
 	r.poll(SeenHeld)
 	require.Equal(t, Held, r.core.lease.state)
@@ -197,11 +200,12 @@ func TestALockDuringTheDrainKeepsTheLease(t *testing.T) {
 func TestALeaseInUseIsNotTakenFromUnderTheEngine(t *testing.T) {
 	r := newRig(t, testSettings())
 	r.hold()
-	require.True(t, r.release().OK)
+	token := r.release()
 	require.Equal(t, LeaseLeave, r.leasing)
 	r.finishLease(0, fmt.Errorf("%w: pid 77 holds hosted-engine:engine", ErrLeaseInUse))
 	require.Equal(t, Held, r.core.lease.state)
 	require.Contains(t, r.snapshot.Lease.Detail, "pid 77")
+	r.mustAnswer(token, false, "pid 77")
 	r.poll(SeenHeld)
 	require.True(t, r.core.lease.held)
 }
@@ -218,16 +222,18 @@ func TestReleaseWhileTheJoinIsBeingAskedFor(t *testing.T) {
 	}
 	t.Run("released", func(t *testing.T) {
 		r := asked(t)
-		require.True(t, r.release().OK, "there will be something to release")
+		token := r.release()
+		r.mustWait(token) // there will be something to release
 		r.finishLease(0, nil)
 		require.Equal(t, LeaseLeave, r.leasing)
 		r.finishLease(0, nil)
 		r.poll(SeenAbsent)
+		r.mustAnswer(token, true, "")
 		require.Equal(t, None, r.core.lease.state)
 	})
 	t.Run("released and wanted again", func(t *testing.T) {
 		r := asked(t)
-		require.True(t, r.release().OK)
+		r.release()
 		require.False(t, r.lock().OK)
 		r.finishLease(0, nil)
 		r.poll(SeenHeld)
@@ -235,7 +241,7 @@ func TestReleaseWhileTheJoinIsBeingAskedFor(t *testing.T) {
 	})
 	t.Run("released, and the join fails", func(t *testing.T) {
 		r := asked(t)
-		require.True(t, r.release().OK)
+		r.release()
 		r.finishLease(0, errIO)
 		require.Equal(t, None, r.core.lease.state)
 		r.poll(SeenAbsent)
@@ -294,6 +300,12 @@ func TestResetIsRefusedWhileTheLockspaceMayBeInUse(t *testing.T) {
 		r.step(HostsPushed{Alive: []int{5}})
 		require.Contains(t, reset(r).Reason, "[5] are alive")
 	})
+	t.Run("the agent counts its own host among the living", func(t *testing.T) {
+		r := fresh(t, nil)
+		r.step(HostsPushed{Alive: []int{3}})
+		r.step(ResetWanted{Token: 99, Until: r.now.Add(30 * time.Second)})
+		require.Equal(t, LeaseReset, r.leasing)
+	})
 	t.Run("a record was seen to change lately", func(t *testing.T) {
 		r := fresh(t, map[int][]byte{5: record(t, 5, 1)})
 		require.Contains(t, reset(r).Reason, "host 5 published")
@@ -311,7 +323,7 @@ func TestResetIsRefusedWhileTheLockspaceMayBeInUse(t *testing.T) {
 	})
 	t.Run("nobody is there", func(t *testing.T) {
 		r := fresh(t, map[int][]byte{3: record(t, 3, 1)})
-		r.step(ResetWanted{Token: 99})
+		r.step(ResetWanted{Token: 99, Until: r.now.Add(30 * time.Second)})
 		require.NotContains(t, r.replies, Token(99), "answered when it is done")
 		require.Equal(t, LeaseReset, r.leasing)
 		require.Contains(t, reset(r).Reason, "under way")
@@ -328,7 +340,7 @@ func TestResetIsRefusedWhileTheLockspaceMayBeInUse(t *testing.T) {
 			}
 			r.finishRead(map[int][]byte{5: record(t, 5, 1)}, nil)
 		}
-		r.step(ResetWanted{Token: 99})
+		r.step(ResetWanted{Token: 99, Until: r.now.Add(30 * time.Second)})
 		if r.leasing == LeasePoll {
 			r.finishLease(SeenAbsent, nil)
 		}

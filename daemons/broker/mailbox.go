@@ -70,13 +70,18 @@ func (m *mailbox) take(now clock.Mono, allowed func(segment int) bool) *version 
 // failed notes that writing v failed: the segment pauses, twice as long as last time, between shortest and longest. v
 // waits again, behind the others, unless a newer record of its segment waits already.
 func (m *mailbox) failed(now clock.Mono, v *version, problem string, shortest, longest time.Duration) {
-	if m.cellOf(v.segment).pending == nil {
-		m.put(v)
-	}
+	m.returned(v)
 	c := m.change(v.segment)
 	c.failures++
 	c.problem = problem
 	c.retryAt = now.Add(doubled(shortest, c.failures, longest))
+}
+
+// returned makes v wait again, unless a newer record of its segment does.
+func (m *mailbox) returned(v *version) {
+	if m.cellOf(v.segment).pending == nil {
+		m.put(v)
+	}
 }
 
 // written notes that a write of the segment succeeded: its back-off is over.
@@ -98,6 +103,11 @@ func (m *mailbox) hurry() {
 func (m *mailbox) waits(segment int) bool {
 	v := m.cellOf(segment).pending
 	return v != nil && v.segment == segment
+}
+
+// waitsFor reports whether a record is pending that may be written.
+func (m *mailbox) waitsFor(allowed func(segment int) bool) bool {
+	return slices.ContainsFunc(m.cells, func(c cell) bool { return c.pending != nil && allowed(c.pending.segment) })
 }
 
 // problems returns the last failure of each segment that fails and may be written, in the order of their first use. A

@@ -23,6 +23,7 @@ type world struct {
 	writing  *StartWrite
 	reading  *Pass
 	leasing  LeaseOp
+	mounting MountOp
 	sanlock  LeaseSeen
 	accepted map[int]whiteboard.Segment // newest record answered with ok, by segment
 	stamp    int64
@@ -37,17 +38,20 @@ func newWorld(t *rapid.T) *world {
 	require.NoError(t, err)
 	w.core = core
 	w.step(Tick{})
+	w.finishMount(nil)
 	return w
 }
 
 func (w *world) step(ev Event) {
 	published, replied := false, false
 	effects := w.core.Step(w.now, ev)
-	if put, ok := ev.(Put); ok && slices.Contains(effects, Effect(Reply{Token: put.Token, OK: true})) {
+	if put, ok := ev.(Put); ok && slices.Contains(effects, Effect(Reply{Token: put.Token, OK: true, Accepted: true})) {
 		w.accepted[put.Segment] = *segment(put.Data)
 	}
 	for _, effect := range effects {
 		switch e := effect.(type) {
+		case StartMount:
+			w.mounting = e.Op
 		case StartWrite:
 			require.Nil(w.t, w.writing, "two writes in flight")
 			require.Contains(w.t, []int{0, 3}, e.Segment)
@@ -78,6 +82,12 @@ func (w *world) step(ev Event) {
 	if _, ok := ev.(Put); ok {
 		require.True(w.t, published && replied, "a put is published and answered in its own step")
 	}
+}
+
+func (w *world) finishMount(err error) {
+	done := MountDone{Op: w.mounting, Ready: ready(), Err: err, Started: w.now, Ended: w.now}
+	w.mounting = 0
+	w.step(done)
 }
 
 func (w *world) finishWrite(err error, landed bool) {
@@ -132,6 +142,8 @@ func (w *world) pass(d time.Duration) {
 func (w *world) heal() {
 	for range 2000 {
 		switch {
+		case w.mounting != 0:
+			w.finishMount(nil)
 		case w.writing != nil:
 			w.finishWrite(nil, true)
 		case w.reading != nil:

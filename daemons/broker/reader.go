@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/daemons/clock"
@@ -19,13 +20,18 @@ type reading struct {
 	nextAt clock.Mono // no pass before this
 	fullAt clock.Mono // start of the last complete pass over the whole volume; 0 never
 
-	seen     []seen // the view: segments that are not empty, ascending; replaced as a whole, never changed
-	lastAt   clock.Mono
+	generation uint64 // of the connect in which the pass in flight began
+
+	seen     []seen        // the view: segments that are not empty, ascending; replaced as a whole, never changed
+	firstAt  clock.Mono    // start of the first complete pass; 0 none yet
+	lastAt   clock.Mono    // start of the last
 	took     time.Duration // of the last complete pass
 	bytes    int64         // that it read
 	problem  string        // why the last pass failed; empty if it did not
 	missing  bool          // it failed because the whiteboard is not there
 	failures int           // passes that failed since the last complete one
+
+	unreadable string // which segments of the view cannot be decoded, and why; empty if all can
 }
 
 // seen is one segment of the view.
@@ -34,16 +40,18 @@ type seen struct {
 	data      *whiteboard.Segment
 	changedAt clock.Mono // start of the first pass that found it with these contents
 	problem   string     // why it cannot be decoded; empty if it can
+	foreign   bool       // it is the record of another host id
+	host      string     // name of the host whose record it is; empty if it cannot be decoded
 	stopped   bool       // its host said that it ended in good order
 }
 
 // startRead starts a pass if one is due.
 func (c *Core) startRead(now clock.Mono, out *outcome) {
 	r := &c.reader
-	if r.busy || c.set.StorageMissing != "" || c.stop.wanted || now < r.nextAt {
+	if r.busy || !c.mount.usable || !c.mount.wanted || c.stop.wanted || now < r.nextAt {
 		return
 	}
-	r.busy, r.since = true, now
+	r.busy, r.since, r.generation = true, now, c.mount.generation
 	out.changed = true
 	out.add(StartRead{Full: r.fullAt == 0 || now.Sub(r.fullAt) >= c.set.FullScan})
 }
@@ -57,10 +65,16 @@ func (c *Core) readDone(now clock.Mono, e ReadDone, out *outcome) {
 	c.recovered(ReaderLane, "read", -1, now.Sub(r.since), &r.stall, out)
 	r.busy = false
 	out.changed = true
+	if r.generation != c.mount.generation || e.Err == nil && e.Pass.Started < r.lastAt {
+		// The storage was away meanwhile, or something newer is known: this says nothing about what is there now.
+		r.nextAt = now
+		return
+	}
 	if e.Err != nil {
 		r.failures++
 		r.problem, r.missing = e.Err.Error(), errors.Is(e.Err, fs.ErrNotExist)
 		r.nextAt = now.Add(min(doubled(c.set.RetryMin, r.failures, c.set.RetryMax), c.set.StorageDelay))
+		c.ioFailed(now, out)
 		return
 	}
 	if r.failures > 0 {
@@ -71,13 +85,41 @@ func (c *Core) readDone(now clock.Mono, e ReadDone, out *outcome) {
 	c.writer.missing = false
 	r.nextAt = max(r.since.Add(c.set.StorageDelay), now.Add(min(c.set.RetryMin, c.set.StorageDelay)))
 	r.lastAt, r.took, r.bytes = e.Pass.Started, e.Pass.Ended.Sub(e.Pass.Started), e.Pass.Bytes
+	if r.firstAt == 0 {
+		r.firstAt = r.lastAt
+	}
 	if e.Pass.Full {
 		r.fullAt = e.Pass.Started
 	}
 	r.seen = merge(r.seen, e.Pass)
+	r.unreadable = unreadable(r.seen)
+	c.segmentsOld = true
+	c.meetStranger()
 	for i := range c.claims {
 		c.settle(now, &c.claims[i], e.Pass)
 	}
+	if c.writer.flying == nil && !c.mail.waitsFor(c.mayWrite) {
+		c.writer.failures = 0 // nothing is left that could show whether writing works
+	}
+	c.ioWorked(now, out)
+}
+
+// unreadable says which segments cannot be decoded. A volume full of noise must not become a detail of 2000 lines.
+func unreadable(view []seen) string {
+	const enough = 8
+	var problems []string
+	bad := 0
+	for i := range view {
+		if view[i].problem != "" {
+			if bad++; bad <= enough {
+				problems = append(problems, view[i].problem)
+			}
+		}
+	}
+	if bad > enough {
+		problems = append(problems, fmt.Sprintf("and %d more", bad-enough))
+	}
+	return strings.Join(problems, "; ")
 }
 
 // doubled returns shortest, doubled with each failure after the first, at most longest.
@@ -117,8 +159,10 @@ func examine(s Seen, at clock.Mono) seen {
 	record, err := whiteboard.Decode(s.Segment, s.Data[:])
 	if err != nil {
 		found.problem = err.Error()
+		kind, _ := kindOf(err)
+		found.foreign = kind == whiteboard.Foreign
 	}
-	found.stopped = record.Stopped
+	found.stopped, found.host = record.Stopped, record.HostName
 	return found
 }
 
@@ -155,22 +199,4 @@ func (c *Core) settle(now clock.Mono, cl *claim, pass Pass) {
 		cl.put(now, again, cl.stamped, cl.timestamp)
 		c.mail.put(again)
 	}
-}
-
-// othersMayLive returns why another host may be using the lockspace, or nil if none can be. A segment that cannot be read
-// counts as well: a host with a later version writes such records.
-func (c *Core) othersMayLive(now clock.Mono) error {
-	r := &c.reader
-	if c.aliveAt != 0 && now.Sub(c.aliveAt) <= c.set.AliveLimit && len(c.alive) > 0 {
-		return fmt.Errorf("the agent says that hosts %v are alive", c.alive)
-	}
-	if r.lastAt == 0 || now.Sub(r.lastAt) > c.set.AliveLimit {
-		return errors.New("the whiteboard has not been read lately, so other hosts may be alive")
-	}
-	for _, s := range r.seen {
-		if s.segment != 0 && s.segment != c.set.HostID && !s.stopped && now.Sub(s.changedAt) <= c.set.AliveLimit {
-			return fmt.Errorf("host %d published in the last %s", s.segment, c.set.AliveLimit)
-		}
-	}
-	return nil
 }

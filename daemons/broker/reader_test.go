@@ -182,7 +182,7 @@ func TestWithoutTheLeaseTheOwnSegmentIsNotFoughtOver(t *testing.T) {
 	r.finishRead(nil, nil)
 	r.mustPut(3, record(t, 3, 100))
 	r.finishWrite(nil)
-	require.True(t, r.release().OK)
+	r.release()
 	r.poll(SeenAbsent)
 	require.Equal(t, None, r.core.lease.state)
 	r.wait(10 * time.Second)

@@ -23,6 +23,8 @@ func testSettings() Settings {
 		RetryMin: time.Second, RetryMax: 30 * time.Second,
 		LeasePoll: 2 * time.Second, LeaseRetry: 5 * time.Second, LeaseLife: 80 * time.Second,
 		DrainLimit: 5 * time.Second, StopLimit: 10 * time.Second,
+		ReconnectAfter: 3, ReconnectMin: 5 * time.Second, ReconnectMax: 60 * time.Second,
+		DomainInterval: 10 * time.Second, DomainDelayLimit: 10 * time.Second,
 	}
 }
 
@@ -38,6 +40,8 @@ type rig struct {
 	full      bool
 	readSince clock.Mono
 	leasing   LeaseOp
+	mounting  MountOp
+	domain    DomainOp
 	last      []Effect // of the last step
 	snapshot  *Snapshot
 	replies   map[Token]Reply
@@ -46,7 +50,24 @@ type rig struct {
 	token     Token
 }
 
+// newRig makes a core whose storage is connected, if any is configured.
 func newRig(t *testing.T, set Settings) *rig {
+	t.Helper()
+	r := newBareRig(t, set)
+	if set.StorageMissing == "" {
+		r.step(Tick{})
+		r.finishMount(nil)
+	}
+	return r
+}
+
+// ready is what a connect of the rig finds.
+func ready() Ready {
+	return Ready{Whiteboard: "/run/wb", Lockspace: "/run/ls", Configuration: "/run/conf", Domain: "/run/md", DomainIDs: "/run/ids", Sector: 512}
+}
+
+// newBareRig makes a core that has not been stepped.
+func newBareRig(t *testing.T, set Settings) *rig {
 	t.Helper()
 	r := &rig{t: t, now: clock.Mono(1000 * time.Second), replies: map[Token]Reply{}}
 	core, err := NewCore(set, r.now)
@@ -62,6 +83,17 @@ func (r *rig) step(ev Event) {
 	replied := false
 	for _, effect := range r.last {
 		switch e := effect.(type) {
+		case StartMount:
+			require.Zero(r.t, r.mounting, "two mount operations in flight")
+			r.mounting = e.Op
+		case StartDomain:
+			require.Zero(r.t, r.domain, "two domain operations in flight")
+			require.Equal(r.t, r.core.set.HostID, e.HostID)
+			r.domain = e.Op
+		case StorageChanged:
+			r.log = append(r.log, "storage "+e.State)
+		case DomainChanged:
+			r.log = append(r.log, "domain "+e.State)
 		case StartWrite:
 			require.Nil(r.t, r.writing, "two writes in flight")
 			require.Contains(r.t, []int{0, r.core.set.HostID}, e.Segment, "wrote a foreign segment")
@@ -77,6 +109,7 @@ func (r *rig) step(ev Event) {
 			r.snapshot = e.Snapshot
 		case Reply:
 			replied = true
+			require.NotContains(r.t, r.replies, e.Token, "answered twice")
 			r.replies[e.Token] = e
 		case RaiseWarning:
 			r.log = append(r.log, "+"+string(e.Warning.Code))
@@ -130,9 +163,53 @@ func (r *rig) lock() Reply {
 	return r.ask(func(token Token) Event { return LockWanted{Token: token, HostID: r.core.set.HostID} })
 }
 
-func (r *rig) release() Reply {
+// release asks for a release that may take its time, and returns the token under which it will be answered.
+func (r *rig) release() Token {
 	r.t.Helper()
-	return r.ask(func(token Token) Event { return ReleaseWanted{Token: token} })
+	return r.call(25*time.Second, func(token Token, until clock.Mono) Event { return ReleaseWanted{Token: token, Until: until} })
+}
+
+// call asks for something that may take as long as limit, and returns the token under which it will be answered.
+func (r *rig) call(limit time.Duration, make func(Token, clock.Mono) Event) Token {
+	r.t.Helper()
+	r.token++
+	token := r.token
+	r.step(make(token, r.now.Add(limit)))
+	return token
+}
+
+// mustAnswer checks that the call was answered, and how: ok, or why not.
+func (r *rig) mustAnswer(token Token, ok bool, reason string) {
+	r.t.Helper()
+	reply, there := r.replies[token]
+	require.True(r.t, there, "no reply yet")
+	require.Equal(r.t, ok, reply.OK, "reason: %s", reply.Reason)
+	require.Contains(r.t, reply.Reason, reason)
+}
+
+// mustWait checks that the call has not been answered.
+func (r *rig) mustWait(token Token) {
+	r.t.Helper()
+	require.NotContains(r.t, r.replies, token, "answered too early")
+}
+
+func (r *rig) finishMount(err error) {
+	r.t.Helper()
+	require.NotZero(r.t, r.mounting, "no mount operation in flight")
+	done := MountDone{Op: r.mounting, Err: err, Started: r.now, Ended: r.now}
+	if err == nil && r.mounting != MountDisconnect {
+		done.Ready = ready()
+	}
+	r.mounting = 0
+	r.step(done)
+}
+
+func (r *rig) finishDomain(facts DomainFacts, err error) {
+	r.t.Helper()
+	require.NotZero(r.t, r.domain, "no domain operation in flight")
+	done := DomainDone{Op: r.domain, Facts: facts, Err: err, Started: r.now, Ended: r.now}
+	r.domain = 0
+	r.step(done)
 }
 
 func (r *rig) finishWrite(err error) {

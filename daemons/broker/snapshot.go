@@ -31,7 +31,7 @@ type Snapshot struct {
 	At      clock.Mono // when it was made
 	Started clock.Mono // when the core was made
 	HostID  int
-	Storage string // what is missing; empty = the whiteboard is configured and was not found missing
+	Storage string // what is missing; empty = the storage is connected and the whiteboard was not found missing
 	Mount   Mount
 	Domain  Domain
 	Reader  ReaderFacts
@@ -60,7 +60,7 @@ type SegmentState struct {
 	At        clock.Mono // when it was read or accepted
 	Pending   bool       // accepted and not yet on storage
 	Durable   bool       // these very data are on storage
-	DurableAt clock.Mono // when the newest data known to be on storage got or were seen there
+	DurableAt clock.Mono // when the newest data known to be on storage got there, or were first seen there by this process
 }
 
 // Segment returns the state of a segment, and false if it is empty.
@@ -73,11 +73,11 @@ func (s *Snapshot) Segment(segment int) (SegmentState, bool) {
 	return SegmentState{}, false
 }
 
-// Snapshot makes a snapshot of the core.
+// Snapshot makes a snapshot of the core. The segments are put together anew only if one of them changed.
 func (c *Core) Snapshot(now clock.Mono) *Snapshot {
 	r := &c.reader
 	snap := &Snapshot{
-		At: now, Started: c.started, HostID: c.set.HostID, Storage: c.set.StorageMissing,
+		At: now, Started: c.started, HostID: c.set.HostID, Storage: c.unusable(), Mount: c.mountView(), Domain: c.domainShown,
 		Reader:  ReaderFacts{LastAt: r.lastAt, Took: r.took, Bytes: r.bytes, Problem: r.problem},
 		Lease:   c.leaseView(),
 		Alive:   c.alive,
@@ -90,7 +90,10 @@ func (c *Core) Snapshot(now clock.Mono) *Snapshot {
 	if snap.Storage == "" && (r.missing || c.writer.missing) {
 		snap.Storage = c.storageProblem()
 	}
-	snap.Segments = c.overlaid()
+	if c.segmentsOld {
+		c.segments, c.segmentsOld = c.overlaid(), false
+	}
+	snap.Segments = c.segments
 	return snap
 }
 
@@ -121,7 +124,7 @@ func (c *Core) overlaid() []SegmentState {
 }
 
 func (c *Core) fromView(s seen) SegmentState {
-	return SegmentState{Segment: s.segment, Data: s.data, At: c.reader.lastAt, Durable: true, DurableAt: c.reader.lastAt}
+	return SegmentState{Segment: s.segment, Data: s.data, At: c.reader.lastAt, Durable: true, DurableAt: s.changedAt}
 }
 
 // appendClaim adds what is claimed, unless nothing is, or an empty segment that is on storage already.
@@ -137,7 +140,7 @@ func appendClaim(all []SegmentState, cl claim) []SegmentState {
 		return all
 	}
 	if cl.confirmedAt != 0 {
-		state.Source, state.At, state.DurableAt = FromStorage, cl.confirmedAt, max(cl.durableAt, cl.confirmedAt)
+		state.Source, state.At = FromStorage, cl.confirmedAt
 	}
 	return append(all, state)
 }
