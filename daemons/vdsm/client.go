@@ -101,7 +101,7 @@ func (c *Client) once(ctx context.Context, method string, params, result any) er
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			c.suspect(conn)
 		}
-		return c.failed(method, kindOfEnd(ctx.Err()), errors.Join(errNoAnswer, ctx.Err()))
+		return c.failed(method, kindOfEnd(ctx.Err()), fmt.Errorf("%w: %w", errNoAnswer, ctx.Err()))
 	case err != nil:
 		return c.failed(method, kindOfEnd(err), err)
 	case reply.Error != nil:

@@ -12,9 +12,12 @@ import (
 
 // Limits of a frame's head; the limit of its body is the Decoder's.
 const (
-	MaxLine    = 8 << 10 // bytes of one line of the head
+	MaxLine    = 8 << 10 // bytes of one header line
 	MaxHeaders = 64
 )
+
+// maxCommand limits the command; the longest that there is has 11 letters.
+const maxCommand = 32
 
 // ErrFrame is in every error of a Decoder that is not the stream's own: what came is not a frame, or exceeds a limit.
 // The stream cannot be read further.
@@ -62,21 +65,27 @@ func within(err error) error {
 	return err
 }
 
+// command reads the first line of a frame, byte by byte, so that what is no frame is known at its first wrong byte and
+// not only when a line is full. Empty lines before it are heart-beats.
 func (d *Decoder) command() (string, error) {
+	var name []byte
 	for {
-		line, err := d.line()
-		if err != nil {
+		c, err := d.r.ReadByte()
+		switch {
+		case err != nil && len(name) > 0:
+			return "", within(err)
+		case err != nil:
 			return "", err
-		}
-		if line == "" {
-			continue // a heart-beat
-		}
-		for _, c := range []byte(line) {
-			if c < 'A' || c > 'Z' {
-				return "", fmt.Errorf("%w: command %.40q", ErrFrame, line)
+		case c == '\n':
+			name = bytes.TrimSuffix(name, []byte("\r"))
+			if len(name) > 0 {
+				return string(name), nil
 			}
+		case !bytes.HasSuffix(name, []byte("\r")) && (c == '\r' || 'A' <= c && c <= 'Z' && len(name) < maxCommand):
+			name = append(name, c)
+		default:
+			return "", fmt.Errorf("%w: %q after %q where a command should be", ErrFrame, c, name)
 		}
-		return line, nil
 	}
 }
 
