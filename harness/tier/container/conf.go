@@ -27,11 +27,12 @@ const (
 	mailLog      = "mail.jsonl"
 )
 
-// Names of the lockspace, the engine's resource, and the storage domain of every cluster.
+// Names of the lockspace, the engine's resource, the storage domain and the engine VM of every cluster.
 const (
 	LockspaceName  = "hosted-engine"
 	EngineResource = "engine"
 	DomainUUID     = "8f1d3b52-5a0e-4c0a-9f0e-686f6c646661"
+	EngineVM       = "3c0ffee5-0b57-4e57-8a5e-656e67696e65"
 )
 
 // engineHealth is the page of the stand-in engine, on the loopback of its host's own network namespace.
@@ -41,11 +42,6 @@ func inStorage(volume string) string { return "/storage/" + volume + ".img" }
 
 // holdfastConf is the text of one host's holdfast.conf: what differs from the defaults, then the run's own lines.
 func holdfastConf(o Options, name string, id int) string {
-	engine := []string{
-		inBin + "/holdfast-engine", "--sanlock-socket", inSanlock, "--lockspace", LockspaceName, "--resource", EngineResource,
-		"--lease-path", inStorage(Lease), "--lease-offset", "0", "--disk", inStorage(Disk), "--listen", engineHealth,
-		"--log", inLogs + "/engine.log", "--host", name,
-	}
 	lines := map[string]string{
 		"host_id":         strconv.Itoa(id),
 		"host_name":       name,
@@ -59,7 +55,7 @@ func holdfastConf(o Options, name string, id int) string {
 		"io_timeout":      o.IOTimeout.Truncate(time.Second).String(),
 		"sd_uuid":         DomainUUID,
 		"vm_driver":       "command",
-		"vm_command":      strings.Join(engine, " "),
+		"vm_command":      strings.Join(engineCommand(name), " "),
 		"vm_health_url":   "http://" + engineHealth + "/health",
 		"time_factor":     strconv.FormatFloat(o.TimeFactor, 'g', -1, 64),
 		"state_dir":       inRun + "/" + stateDir,
@@ -67,6 +63,7 @@ func holdfastConf(o Options, name string, id int) string {
 		"ops_mode":        "0666",
 		"allow_users":     allowUsers(),
 		"vdsm":            "off",
+		"vmid":            EngineVM,
 	}
 	maps.Copy(lines, partsConf(o.parts()))
 	maps.Copy(lines, o.Config)
@@ -76,6 +73,15 @@ func holdfastConf(o Options, name string, id int) string {
 		fmt.Fprintf(&b, "%s = %s\n", k, lines[k])
 	}
 	return b.String()
+}
+
+// engineCommand is the program that is the engine VM, as each host starts it.
+func engineCommand(host string) []string {
+	return []string{
+		inBin + "/holdfast-engine", "--sanlock-socket", inSanlock, "--lockspace", LockspaceName, "--resource", EngineResource,
+		"--lease-path", inStorage(Lease), "--lease-offset", "0", "--disk", inStorage(Disk), "--listen", engineHealth,
+		"--log", inLogs + "/engine.log", "--host", host,
+	}
 }
 
 // allowUsers lets the harness's own user ask the broker from outside, whoever that is.
@@ -88,7 +94,7 @@ func partsConf(p Parts) map[string]string {
 		certs := inRun + "/" + certDir
 		maps.Copy(lines, map[string]string{
 			"vdsm": "on", "vdsm_address": vdsmAddress,
-			"vdsm_certificate": certs + "/vdsmcert.pem", "vdsm_key": certs + "/vdsmkey.pem", "vdsm_authority": certs + "/cacert.pem",
+			"vdsm_certificate": certs + "/certs/vdsmcert.pem", "vdsm_key": certs + "/keys/vdsmkey.pem", "vdsm_authority": certs + "/certs/cacert.pem",
 		})
 	}
 	if p.SMTP {
