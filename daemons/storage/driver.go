@@ -108,6 +108,18 @@ func New(s Settings, deps Deps) (Driver, error) {
 	switch s.Driver {
 	case config.DriverPath:
 		return pathDriver{s}, nil
+	case config.DriverNFS, config.DriverGluster, config.DriverPosix:
+		return newFile(h)
+	case config.DriverISCSI:
+		i, err := newISCSI(h)
+		if err != nil {
+			return nil, err
+		}
+		return &blockDriver{h, i}, nil
+	case config.DriverFC:
+		return &blockDriver{h, fc{h}}, nil
+	case config.DriverUserspace:
+		return newUserspace(h)
 	}
 	return nil, settingsError("storage_driver", "%q is none of path, nfs, glusterfs, posix, iscsi, fc, userspace", s.Driver)
 }

@@ -1,14 +1,18 @@
 package storage
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
 
-// Files is what drivers do with this host's own files, in the lane's thread. Nothing of it is ever asked about a path on shared storage,
-// with a tolerance for none: a test's Files fails the test for any other path.
+// Files is what drivers do in the lane's own thread: with this host's own files, in /proc, /sys, /run, /dev, and with mount points that
+// nothing is mounted on. It is never asked about anything on shared storage, its own or another's.
 type Files interface {
 	// Mounts returns the text of /proc/self/mountinfo.
 	Mounts() ([]byte, error)
@@ -25,8 +29,8 @@ type Files interface {
 	Rename(from, to string) error
 	// Remove takes away a file, a link or an empty directory.
 	Remove(path string) error
-	// Signal sends a signal to a process.
-	Signal(pid int, signal unix.Signal) error
+	// Signal sends a signal to the process with this id and this start, in clock ticks since boot. One that has ended is fine.
+	Signal(pid int, startTicks uint64, signal unix.Signal) error
 }
 
 // machine is this machine's own files.
@@ -70,4 +74,39 @@ func (machine) Symlink(target, path string) error            { return os.Symlink
 func (machine) Rename(from, to string) error                 { return os.Rename(from, to) }
 func (machine) Remove(path string) error                     { return os.Remove(path) }
 
-func (machine) Signal(pid int, signal unix.Signal) error { return unix.Kill(pid, signal) }
+func (machine) Signal(pid int, startTicks uint64, signal unix.Signal) error {
+	// The descriptor holds on to the process, so that an id that is used again meanwhile is not mistaken for it.
+	fd, err := unix.PidfdOpen(pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = unix.Close(fd) }()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, ticks, err := parseStat(text); err != nil || ticks != startTicks {
+		return err
+	}
+	if err = unix.PidfdSendSignal(fd, signal, nil, 0); errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	return err
+}
+
+// parseStat returns a process's state and start from its /proc/PID/stat. The program's name, in parentheses, may contain anything: fields
+// are counted behind it, from the third on.
+func parseStat(text []byte) (state byte, startTicks uint64, err error) {
+	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
+	if len(fields) < 20 {
+		return 0, 0, fmt.Errorf("stat line with %d fields behind the name, want 20", len(fields))
+	}
+	startTicks, err = strconv.ParseUint(string(fields[19]), 10, 64)
+	return fields[0][0], startTicks, err
+}
