@@ -5,31 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/holdfast-ha/holdfast/daemons/vdsm"
 )
 
-// Repo is what VDSM's own monitor tells of a domain, from Host.getStorageRepoStats.
-type Repo struct {
-	// Known is false where VDSM does not monitor the domain; the other fields are then zero.
-	Known bool
-	// Code is VDSM's error code of the last check, 0 = good.
-	Code int
-	// Valid: the last check found no error. Actual: there was a check at all; before the first one VDSM says valid.
-	Valid, Actual bool
-	// Acquired: VDSM holds its host id in the domain's own lockspace.
-	Acquired bool
-	// Delay is how long the last read took, LastCheck how long ago VDSM updated all this.
-	Delay, LastCheck time.Duration
-}
-
-// Host is what the monitor asks of VDSM.
+// Host is what the monitor asks of VDSM; *vdsm.Client is one.
 type Host interface {
-	// RepoStats is Host.getStorageRepoStats for one domain.
-	RepoStats(ctx context.Context, domain string) (Repo, error)
-	// StartMonitoringDomain is Host.startMonitoringDomain, StopMonitoringDomain its opposite.
+	RepoStats(ctx context.Context, domains ...string) (map[string]vdsm.DomainMonitor, error)
 	StartMonitoringDomain(ctx context.Context, domain string, hostID int) error
 	StopMonitoringDomain(ctx context.Context, domain string) error
-	// InPool says whether an error of StopMonitoringDomain means that the domain belongs to a pool and stays monitored: code 900.
-	InPool(err error) bool
 }
 
 // VDSMOptions are what a monitor through VDSM needs.
@@ -60,11 +44,8 @@ func (v *VDSM) Start(ctx context.Context, hostID int) error {
 	if hostID < 1 || hostID > 2000 {
 		return fmt.Errorf("start domain monitor: host id %d, want 1 to 2000", hostID)
 	}
-	repo, err := v.options.Host.RepoStats(ctx, v.options.SDUUID)
-	if err == nil && repo.Known {
-		return nil
-	}
-	if err == nil {
+	_, known, err := v.repo(ctx)
+	if err == nil && !known {
 		err = v.options.Host.StartMonitoringDomain(ctx, v.options.SDUUID, hostID)
 	}
 	if err != nil {
@@ -73,27 +54,41 @@ func (v *VDSM) Start(ctx context.Context, hostID int) error {
 	return nil
 }
 
-// Check asks VDSM. The domain is valid only if VDSM has really checked it, lately, and found it good.
+// repo is what VDSM says of the domain; known is false where VDSM does not monitor it.
+func (v *VDSM) repo(ctx context.Context) (repo vdsm.DomainMonitor, known bool, err error) {
+	all, err := v.options.Host.RepoStats(ctx, v.options.SDUUID)
+	repo, known = all[v.options.SDUUID]
+	return repo, known, err
+}
+
+// Check asks VDSM. The domain is valid only if VDSM has really checked it, lately, and found it good. VDSM's own words for "not checked
+// yet" are valid, with a delay of 0.
 func (v *VDSM) Check(ctx context.Context) (Facts, error) {
-	repo, err := v.options.Host.RepoStats(ctx, v.options.SDUUID)
+	repo, known, err := v.repo(ctx)
 	if err != nil {
 		err = fmt.Errorf("check domain %s: %w", v.options.SDUUID, err)
 		return Facts{Detail: err.Error()}, err
 	}
-	if !repo.Known {
+	if !known {
 		err = errors.New("VDSM does not monitor the domain " + v.options.SDUUID)
 		return Facts{Detail: err.Error()}, err
 	}
-	f := Facts{Delay: repo.Delay, Acquired: repo.Acquired}
+	f := Facts{Acquired: repo.Acquired}
+	delay, hasDelay := repo.Delay.Float()
+	f.Delay = seconds(delay)
+	age, hasAge := repo.LastCheck.Float()
+	code, hasCode := repo.Code.Int()
 	switch {
-	case !repo.Actual:
+	case !hasDelay || !hasAge || !hasCode || delay < 0 || age < 0:
+		f.Detail = fmt.Sprintf("VDSM tells code %.20q, lastCheck %.20q, delay %.20q of the domain, want numbers", repo.Code, repo.LastCheck, repo.Delay)
+	case repo.Actual != nil && !*repo.Actual, repo.Actual == nil && delay == 0 && code == 0:
 		f.Detail = "VDSM has not checked the domain yet"
-	case repo.Code != 0:
-		f.Detail = fmt.Sprintf("VDSM's check of the domain failed with code %d", repo.Code)
+	case code != 0:
+		f.Detail = fmt.Sprintf("VDSM's check of the domain failed with code %d", code)
 	case !repo.Valid:
 		f.Detail = "VDSM's check of the domain failed"
-	case repo.LastCheck > v.options.FreshFor:
-		f.Detail = fmt.Sprintf("VDSM's last check of the domain is %.0f s old, want at most %.0f s", repo.LastCheck.Seconds(), v.options.FreshFor.Seconds())
+	case seconds(age) > v.options.FreshFor:
+		f.Detail = fmt.Sprintf("VDSM's last check of the domain is %.0f s old, want at most %.0f s", age, v.options.FreshFor.Seconds())
 	default:
 		f.Valid = true
 		if !repo.Acquired {
@@ -103,13 +98,18 @@ func (v *VDSM) Check(ctx context.Context) (Facts, error) {
 	return f, nil
 }
 
+// seconds turns VDSM's numbers into a duration; beyond a day one is as long as another.
+func seconds(n float64) time.Duration {
+	return time.Duration(max(0, min(n, 86400)) * float64(time.Second))
+}
+
 // Stop tells VDSM to stop. A domain that belongs to a pool stays monitored, and that is fine: VDSM's pool takes care of it.
 func (v *VDSM) Stop(ctx context.Context) error {
-	repo, err := v.options.Host.RepoStats(ctx, v.options.SDUUID)
-	if err == nil && !repo.Known {
+	_, known, err := v.repo(ctx)
+	if err == nil && !known {
 		return nil
 	}
-	if err = v.options.Host.StopMonitoringDomain(ctx, v.options.SDUUID); err != nil && !v.options.Host.InPool(err) {
+	if err = v.options.Host.StopMonitoringDomain(ctx, v.options.SDUUID); err != nil && vdsm.CodeOf(err) != vdsm.CodeInPool {
 		return fmt.Errorf("stop domain monitor of %s: %w", v.options.SDUUID, err)
 	}
 	return nil
