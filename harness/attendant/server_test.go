@@ -164,6 +164,105 @@ func TestReadBlock(t *testing.T) {
 	require.True(t, IsKind(err, KindBadRequest), "got %v", err)
 }
 
+func TestStateOfAProgram(t *testing.T) {
+	c := serve(t)
+	_, err := c.Spawn(t.Context(), Spec{Name: "sleeper", Argv: []string{"sleep", "60"}})
+	require.NoError(t, err)
+	s, err := c.State(t.Context(), "sleeper")
+	require.NoError(t, err)
+	require.True(t, s.Running)
+	require.Contains(t, "SRD", s.State)
+	require.Equal(t, 1, s.Threads)
+	require.GreaterOrEqual(t, s.Descriptors, 3)
+	require.Zero(t, s.Stopped)
+
+	require.NoError(t, c.Signal(t.Context(), "sleeper", syscall.SIGSTOP))
+	require.Eventually(t, func() bool { s, err = c.State(t.Context(), "sleeper"); return err == nil && s.State == "T" }, 5*time.Second, 10*time.Millisecond)
+	require.Equal(t, 1, s.Stopped)
+	require.NoError(t, c.Signal(t.Context(), "sleeper", syscall.SIGCONT))
+	require.NoError(t, c.Signal(t.Context(), "sleeper", syscall.SIGTERM))
+	_, err = c.Wait(t.Context(), "sleeper", 5*time.Second)
+	require.NoError(t, err)
+	s, err = c.State(t.Context(), "sleeper")
+	require.NoError(t, err)
+	require.False(t, s.Running)
+	require.Empty(t, s.State)
+	require.Equal(t, "SIGTERM", s.Signal)
+	_, err = c.State(t.Context(), "nobody")
+	require.True(t, IsKind(err, KindUnknownName), "got %v", err)
+}
+
+func TestToolsOfTheHarnessAreNotListed(t *testing.T) {
+	c := serve(t)
+	_, err := c.Spawn(t.Context(), Spec{Name: "tool", Argv: []string{"sleep", "60"}, Unlisted: true})
+	require.NoError(t, err)
+	list, err := c.List(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, list)
+	p, err := c.Status(t.Context(), "tool")
+	require.NoError(t, err)
+	require.True(t, p.Running)
+}
+
+func TestLook(t *testing.T) {
+	c := serve(t)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "vm.conf")
+	require.NoError(t, os.WriteFile(path, []byte("memSize=4096\n"), 0o600))
+	require.NoError(t, os.Chmod(path, 0o640))
+	require.NoError(t, os.Symlink("vm.conf", filepath.Join(dir, "link")))
+	info, err := c.Look(t.Context(), path)
+	require.NoError(t, err)
+	require.Equal(t, FileInfo{Kind: "file", Mode: 0o640, UID: os.Getuid(), GID: os.Getgid(), Size: 13, Mtime: info.Mtime, Data: []byte("memSize=4096\n")}, info)
+	require.InDelta(t, float64(time.Now().Unix()), info.Mtime, 60)
+	info, err = c.Look(t.Context(), filepath.Join(dir, "link"))
+	require.NoError(t, err)
+	require.Equal(t, "link", info.Kind)
+	require.Equal(t, "vm.conf", string(info.Data))
+	for path, kind := range map[string]string{c.Socket: "socket", dir: "directory", "/dev/null": "device"} {
+		info, err = c.Look(t.Context(), path)
+		require.NoError(t, err)
+		require.Equal(t, kind, info.Kind)
+		require.Empty(t, info.Data)
+	}
+	_, err = c.Look(t.Context(), filepath.Join(dir, "none"))
+	require.ErrorContains(t, err, "none")
+	_, err = c.Look(t.Context(), "relative")
+	require.True(t, IsKind(err, KindBadRequest), "got %v", err)
+}
+
+func TestAskTellsSilenceFromRefusal(t *testing.T) {
+	c := serve(t)
+	dir, err := os.MkdirTemp("/tmp", "hfask")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	socket := filepath.Join(dir, "s")
+	frozen, err := net.Listen("unix", socket) // accepts by backlog, never answers, as a stopped program
+	require.NoError(t, err)
+	for _, program := range []string{"sanlock", "broker"} {
+		_, err = c.Ask(t.Context(), program, socket, 200*time.Millisecond)
+		require.ErrorIs(t, err, wire.ErrSilent, program)
+	}
+	frozen.Close()
+	for _, program := range []string{"sanlock", "broker"} {
+		_, err = c.Ask(t.Context(), program, socket, time.Second)
+		require.ErrorIs(t, err, wire.ErrRefused, program)
+	}
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	for _, program := range []string{"vdsm", "smtp"} {
+		_, err = c.Ask(t.Context(), program, tcp.Addr().String(), 200*time.Millisecond)
+		require.ErrorIs(t, err, wire.ErrSilent, program)
+	}
+	tcp.Close()
+	for _, program := range []string{"vdsm", "smtp"} {
+		_, err = c.Ask(t.Context(), program, tcp.Addr().String(), time.Second)
+		require.ErrorIs(t, err, wire.ErrRefused, program)
+	}
+	_, err = c.Ask(t.Context(), "agent", socket, time.Second)
+	require.True(t, IsKind(err, KindBadRequest), "got %v", err)
+}
+
 func TestBadRequests(t *testing.T) {
 	c := serve(t)
 	for _, line := range []string{"not json", `{"id":1,"op":"fly"}`, `{"id":2,"op":"spawn","args":[]}`, `{"id":3,"op":"signal","args":{"name":"nobody"}}`} {
