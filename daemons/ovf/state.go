@@ -48,4 +48,6 @@ type ArchiveState struct {
 	Problem      string
 	ProblemSince clock.Mono
 	Damaged      bool
+	// CopyProblem is why the local copies, broker.conf and vm.conf.fallback, could not be renewed; empty if they could.
+	CopyProblem string
 }

@@ -152,7 +152,9 @@ func TestDamageIsNamed(t *testing.T) {
 		{"no tar", bytes.Repeat([]byte("x"), Size), "before byte"},
 		{"a member less", lacking(func(w *tar.Writer) { add(w, tar.Header{Name: Version}) }), "no fhanswers.conf"},
 		{"twice", lacking(func(w *tar.Writer) { add(w, tar.Header{Name: Version}); add(w, tar.Header{Name: Version}) }), "twice"},
-		{"a link", lacking(func(w *tar.Writer) { add(w, tar.Header{Name: Version, Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"}) }), "not a regular file"},
+		{"a link", lacking(func(w *tar.Writer) {
+			add(w, tar.Header{Name: Version, Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"})
+		}), "not a regular file"},
 		{"bit flip", func() []byte { d := bytes.Clone(good); d[600] ^= 1; return d }(), "checksum"},
 	} {
 		_, err := Decode(c.data)
