@@ -41,9 +41,38 @@ func serve(t *testing.T, o xmlrpc.Options, takes time.Duration, answer error) st
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		_ = server.Shutdown(ctx)
-		<-served
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
 	})
 	return socket
+}
+
+// answer serves a text to whoever sends something, or, when it is empty, ends every connection at once.
+func answer(t *testing.T, text string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "hfload")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	l, err := net.Listen("unix", filepath.Join(dir, "s"))
+	require.NoError(t, err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if text != "" {
+				_, _ = conn.Read(make([]byte, 4096))
+				_, _ = conn.Write([]byte(text))
+			}
+			conn.Close()
+		}
+	}()
+	t.Cleanup(func() { l.Close(); <-done })
+	return filepath.Join(dir, "s")
 }
 
 func TestGoodClientsAreAnsweredBesideBadOnes(t *testing.T) {
@@ -72,10 +101,12 @@ func TestBrokerThatIsDownRefusesEveryCall(t *testing.T) {
 }
 
 func TestBrokerThatIsFullRefuses(t *testing.T) {
-	socket := serve(t, xmlrpc.Options{MaxClients: 4}, 0, nil)
-	r, err := Run(t.Context(), Options{Socket: socket, Clients: 14, HalfOpen: 10, For: 800 * time.Millisecond, Every: 50 * time.Millisecond})
+	socket := answer(t, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+	r, err := Run(t.Context(), Options{Socket: socket, Clients: 4, For: 300 * time.Millisecond, Every: 50 * time.Millisecond})
 	require.NoError(t, err)
 	require.Positive(t, r.Refused, "%+v", r)
+	require.Zero(t, r.Failed, r.Err)
+	require.Zero(t, r.OK)
 }
 
 func TestSilenceAndFaultsAreFailuresNotRefusals(t *testing.T) {
@@ -92,29 +123,11 @@ func TestSilenceAndFaultsAreFailuresNotRefusals(t *testing.T) {
 }
 
 func TestHalfOpenClientsComeBackWhenTheyAreCut(t *testing.T) {
-	dir, err := os.MkdirTemp("/tmp", "hfload")
-	require.NoError(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	l, err := net.Listen("unix", filepath.Join(dir, "s"))
-	require.NoError(t, err)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			conn.Close()
-		}
-	}()
-	r, err := Run(t.Context(), Options{Socket: filepath.Join(dir, "s"), Clients: 3, Slow: 1, HalfOpen: 1, For: 3 * time.Second})
+	r, err := Run(t.Context(), Options{Socket: answer(t, ""), Clients: 3, Slow: 1, HalfOpen: 1, For: 3 * time.Second})
 	require.NoError(t, err)
 	require.Greater(t, r.HalfCut, 1)
 	require.Greater(t, r.SlowCut, 1)
 	require.Positive(t, r.Refused, "a good client that is cut is turned away")
-	l.Close()
-	<-done
 }
 
 func TestInterruptedLoadEndsAtOnce(t *testing.T) {
