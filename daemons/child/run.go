@@ -63,7 +63,7 @@ type process struct {
 	streams *streams
 	// ended gets one value when the child can be collected without waiting. After abandoned is closed, the goroutine
 	// that would send it collects the child itself.
-	ended     chan error
+	ended     chan struct{}
 	abandoned chan struct{}
 }
 
@@ -83,7 +83,7 @@ func start(spec Spec, program string) (*process, error) {
 		pipes.close()
 		return nil, err
 	}
-	p := &process{cmd: cmd, streams: pipes, ended: make(chan error), abandoned: make(chan struct{})}
+	p := &process{cmd: cmd, streams: pipes, ended: make(chan struct{}), abandoned: make(chan struct{})}
 	pipes.run(spec)
 	if err := p.watch(pidfd); err != nil { // an old kernel; nothing that the daemons run on
 		_ = unix.Kill(-cmd.Process.Pid, unix.SIGKILL)
@@ -110,9 +110,9 @@ func (p *process) watch(pidfd int) error {
 
 // wait is the goroutine that outlives Run if the child does.
 func (p *process) wait(spec Spec) {
-	err := p.untilEnded()
+	p.untilEnded()
 	select {
-	case p.ended <- err:
+	case p.ended <- struct{}{}:
 	case <-p.abandoned:
 		_ = p.collect()
 		spec.Ward.release(spec.Argv)
@@ -120,22 +120,19 @@ func (p *process) wait(spec Spec) {
 }
 
 // untilEnded returns when every thread of the child has ended.
-func (p *process) untilEnded() error {
-	raw, err := p.pidfd.SyscallConn()
-	if err != nil {
-		return err
+func (p *process) untilEnded() {
+	hasEnded := false
+	if raw, err := p.pidfd.SyscallConn(); err == nil {
+		_ = raw.Read(func(fd uintptr) bool { // its error shows in hasEnded
+			n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+			hasEnded = err == nil && n > 0
+			return hasEnded || err != nil && !errors.Is(err, unix.EINTR)
+		})
 	}
-	var failed error
-	err = raw.Read(func(fd uintptr) bool {
-		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		n, err := unix.Poll(poll, 0)
-		if err != nil && !errors.Is(err, unix.EINTR) {
-			failed = err
-			return true
-		}
-		return n > 0
-	})
-	return errors.Join(err, failed)
+	for !hasEnded { // no poller: wait in a thread
+		err := unix.Waitid(unix.P_PID, p.cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		hasEnded = !errors.Is(err, unix.EINTR)
+	}
 }
 
 // collect frees the process id of a child that has ended.
