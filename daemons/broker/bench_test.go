@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/holdfast-ha/holdfast/daemons/clock"
+	"github.com/holdfast-ha/holdfast/daemons/whiteboard"
 )
 
 // BenchmarkStepPut is the core's share of one put_stats, the write included, for clusters of several sizes.
@@ -31,6 +32,32 @@ func BenchmarkStepTick(b *testing.B) {
 	for b.Loop() {
 		now++
 		connect(&c, now)
+	}
+}
+
+// BenchmarkStepPass is a complete pass over a large cluster in which one host has published. The reader has handed out the
+// same pointers again, or not.
+func BenchmarkStepPass(b *testing.B) {
+	for _, same := range []bool{true, false} {
+		b.Run(fmt.Sprintf("hosts=2000/same=%t", same), func(b *testing.B) {
+			c, now := coreWithHosts(b, 2000)
+			pass := Pass{}
+			for _, s := range c.reader.seen {
+				if !same {
+					s.data = segment(s.data[:])
+				}
+				pass.Segments = append(pass.Segments, Seen{Segment: s.segment, Data: s.data})
+			}
+			changed := [2]*whiteboard.Segment{segment(record(b, 7, 2)), segment(record(b, 7, 3))}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				now = now.Add(10 * time.Second)
+				pass.Started, pass.Ended = now, now
+				pass.Segments[6].Data = changed[i%2]
+				c.Step(now, Tick{})
+				c.Step(now, ReadDone{Pass: pass})
+			}
+		})
 	}
 }
 

@@ -52,7 +52,7 @@ func (c *Core) mayDisconnect(now clock.Mono) bool {
 	if !c.lockspaceLeft() {
 		return false
 	}
-	idle := c.drained(0) && c.writer.flying == nil && !c.reader.busy && c.domain.op == 0 && !c.domain.runs
+	idle := c.drained(0) && c.writer.flying == nil && !c.reader.busy && c.lease.op == 0 && c.domain.op == 0 && !c.domain.runs
 	return idle || now >= c.mount.drainUntil
 }
 

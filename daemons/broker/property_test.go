@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"slices"
 	"testing"
 	"time"
 
@@ -9,158 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/holdfast-ha/holdfast/daemons/clock"
-	"github.com/holdfast-ha/holdfast/daemons/whiteboard"
 )
-
-// world is storage and sanlock as a property test needs them: every operation takes as long as the test likes, fails
-// if it likes, and a failed write may have landed nevertheless.
-type world struct {
-	t    *rapid.T
-	core Core
-	now  clock.Mono
-
-	disk     map[int]whiteboard.Segment
-	writing  *StartWrite
-	reading  *Pass
-	leasing  LeaseOp
-	mounting MountOp
-	sanlock  LeaseSeen
-	accepted map[int]whiteboard.Segment // newest record answered with ok, by segment
-	stamp    int64
-	stopped  bool
-}
-
-func newWorld(t *rapid.T) *world {
-	w := &world{
-		t: t, now: clock.Mono(time.Hour), disk: map[int]whiteboard.Segment{}, accepted: map[int]whiteboard.Segment{},
-	}
-	core, err := NewCore(testSettings(), w.now)
-	require.NoError(t, err)
-	w.core = core
-	w.step(Tick{})
-	w.finishMount(nil)
-	return w
-}
-
-func (w *world) step(ev Event) {
-	published, replied := false, false
-	effects := w.core.Step(w.now, ev)
-	if put, ok := ev.(Put); ok && slices.Contains(effects, Effect(Reply{Token: put.Token, OK: true, Accepted: true})) {
-		w.accepted[put.Segment] = *segment(put.Data)
-	}
-	for _, effect := range effects {
-		switch e := effect.(type) {
-		case StartMount:
-			w.mounting = e.Op
-		case StartWrite:
-			require.Nil(w.t, w.writing, "two writes in flight")
-			require.Contains(w.t, []int{0, 3}, e.Segment)
-			if e.Segment == 3 {
-				require.Equal(w.t, SeenHeld, w.sanlock, "wrote the own segment without the lease")
-			}
-			require.True(w.t, w.accepted[e.Segment] == *e.Data, "segment %d: what is written is not the newest record at that moment", e.Segment)
-			w.writing = &e
-		case StartRead:
-			require.Nil(w.t, w.reading, "two passes in flight")
-			w.reading = &Pass{Started: w.now, Full: e.Full}
-		case StartLease:
-			require.Zero(w.t, w.leasing, "two lease operations in flight")
-			w.leasing = e.Op
-		case Reply:
-			replied = true
-		case Publish:
-			require.False(w.t, replied, "published after a reply")
-			published = true
-			for i, s := range e.Snapshot.Segments {
-				require.False(w.t, s.Pending && s.Durable, "segment %d is both pending and durable", s.Segment)
-				require.True(w.t, i == 0 || e.Snapshot.Segments[i-1].Segment < s.Segment, "segments out of order")
-			}
-		case Stopped:
-			w.stopped = true
-		}
-	}
-	if _, ok := ev.(Put); ok {
-		require.True(w.t, published && replied, "a put is published and answered in its own step")
-	}
-}
-
-func (w *world) finishMount(err error) {
-	done := MountDone{Op: w.mounting, Ready: ready(), Err: err, Started: w.now, Ended: w.now}
-	w.mounting = 0
-	w.step(done)
-}
-
-func (w *world) finishWrite(err error, landed bool) {
-	s := *w.writing
-	w.writing = nil
-	if landed {
-		w.disk[s.Segment] = *s.Data
-	}
-	w.step(WriteDone{Segment: s.Segment, Err: err, Started: w.now, Ended: w.now})
-}
-
-func (w *world) finishRead(err error) {
-	pass := *w.reading
-	w.reading = nil
-	pass.Ended = w.now
-	if err == nil {
-		for _, id := range []int{0, 3, 9} {
-			if data, ok := w.disk[id]; ok {
-				pass.Segments = append(pass.Segments, Seen{Segment: id, Data: &data})
-			}
-		}
-	}
-	w.step(ReadDone{Pass: pass, Err: err})
-}
-
-// finishLease completes the operation as sanlock would, unless it fails.
-func (w *world) finishLease(err error) {
-	done := LeaseObserved{Op: w.leasing, Err: err, Started: w.now, Ended: w.now}
-	w.leasing = 0
-	if err == nil {
-		switch done.Op {
-		case LeasePoll:
-			done.Seen = w.sanlock
-		case LeaseJoin:
-			if w.sanlock == SeenAbsent {
-				w.sanlock = SeenAdding
-			}
-		case LeaseLeave:
-			w.sanlock = SeenRemoving
-		case LeaseReset:
-		}
-	}
-	w.step(done)
-}
-
-func (w *world) pass(d time.Duration) {
-	w.now = w.now.Add(d)
-	w.step(Tick{})
-}
-
-// heal lets everything work from now on and waits until nothing is left to do.
-func (w *world) heal() {
-	for range 2000 {
-		switch {
-		case w.mounting != 0:
-			w.finishMount(nil)
-		case w.writing != nil:
-			w.finishWrite(nil, true)
-		case w.reading != nil:
-			w.finishRead(nil)
-		case w.leasing != 0:
-			w.finishLease(nil)
-			switch w.sanlock {
-			case SeenAdding:
-				w.sanlock = SeenHeld
-			case SeenRemoving:
-				w.sanlock = SeenAbsent
-			case SeenAbsent, SeenHeld, SeenOther:
-			}
-		}
-		w.pass(100 * time.Millisecond)
-	}
-}
 
 // However operations end, in whatever order and after whatever time: once storage works again, the newest record that
 // was accepted for each segment is on it, and the snapshot says so.
@@ -170,14 +18,14 @@ func TestTheNewestRecordIsFinallyDurable(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"put own": func(t *rapid.T) {
 				w.stamp++
-				w.step(Put{Token: 1, Segment: 3, Data: record(t, 3, w.stamp)})
+				w.step(Put{Token: w.token(), Segment: 3, Data: record(t, 3, w.stamp)})
 			},
 			"put global": func(t *rapid.T) {
 				data := on()
 				if rapid.Bool().Draw(t, "off") {
 					data = off()
 				}
-				w.step(Put{Token: 1, Segment: 0, Data: data})
+				w.step(Put{Token: w.token(), Segment: 0, Data: data})
 			},
 			"time": func(t *rapid.T) {
 				w.pass(time.Duration(rapid.IntRange(1, 20_000).Draw(t, "ms")) * time.Millisecond)
@@ -212,7 +60,7 @@ func TestTheNewestRecordIsFinallyDurable(t *testing.T) {
 					w.finishLease(errIO)
 				}
 			},
-			"lock": func(*rapid.T) { w.step(LockWanted{Token: 2, HostID: 3}) },
+			"lock": func(*rapid.T) { w.step(LockWanted{Token: w.token(), HostID: 3}) },
 			"sanlock joins": func(t *rapid.T) {
 				if w.sanlock != SeenAdding {
 					t.Skip()
@@ -224,7 +72,7 @@ func TestTheNewestRecordIsFinallyDurable(t *testing.T) {
 			},
 			"noise": func(*rapid.T) { w.disk[9] = *segment([]byte{0xff, 0xfe}) },
 		})
-		w.step(LockWanted{Token: 2, HostID: 3})
+		w.step(LockWanted{Token: w.token(), HostID: 3})
 		w.heal()
 		for id, want := range w.accepted {
 			if got := w.disk[id]; got != want {
@@ -240,6 +88,104 @@ func TestTheNewestRecordIsFinallyDurable(t *testing.T) {
 	})
 }
 
+// Whatever is asked for, in whatever order, and however operations end: each RPC is answered once and by its deadline (the
+// world looks at every step), no lane touches storage that is not connected, and once everything works again the newest
+// records are on storage, the lease is held and the domain valid.
+func TestEveryCallIsAnsweredOnceAndByItsDeadline(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t)
+		until := func(t *rapid.T) clock.Mono {
+			return w.now.Add(time.Duration(rapid.IntRange(0, 40_000).Draw(t, "wait ms")) * time.Millisecond)
+		}
+		outcome := func(t *rapid.T) error {
+			if rapid.IntRange(0, 2).Draw(t, "well") == 0 {
+				return errIO
+			}
+			return nil
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"put own": func(t *rapid.T) {
+				w.stamp++
+				at := until(t)
+				w.step(Put{Token: w.tokenUntil(at), Segment: 3, Data: record(t, 3, w.stamp), Wait: true, Until: at})
+			},
+			"put global": func(t *rapid.T) {
+				data, at := on(), until(t)
+				if rapid.Bool().Draw(t, "off") {
+					data = off()
+				}
+				w.step(Put{Token: w.tokenUntil(at), Segment: 0, Data: data, Wait: true, Until: at})
+			},
+			"put foreign": func(t *rapid.T) {
+				w.step(Put{Token: w.token(), Segment: 9, Data: on(), Wait: true, Until: until(t)})
+			},
+			"lock":       func(t *rapid.T) { at := until(t); w.step(LockWanted{Token: w.tokenUntil(at), HostID: 3, Until: at}) },
+			"release":    func(t *rapid.T) { at := until(t); w.step(ReleaseWanted{Token: w.tokenUntil(at), Until: at}) },
+			"reset":      func(t *rapid.T) { at := until(t); w.step(ResetWanted{Token: w.tokenUntil(at), Until: at}) },
+			"connect":    func(t *rapid.T) { at := until(t); w.step(ConnectWanted{Token: w.tokenUntil(at), Until: at}) },
+			"disconnect": func(t *rapid.T) { at := until(t); w.step(DisconnectWanted{Token: w.tokenUntil(at), Until: at}) },
+			"domain": func(t *rapid.T) {
+				at := until(t)
+				w.step(DomainWanted{Token: w.tokenUntil(at), On: rapid.Bool().Draw(t, "on"), HostID: 3, Until: at})
+			},
+			"time": func(t *rapid.T) {
+				w.pass(time.Duration(rapid.IntRange(1, 20_000).Draw(t, "ms")) * time.Millisecond)
+			},
+			"a lane ends": func(t *rapid.T) {
+				switch rapid.IntRange(0, 4).Draw(t, "lane") {
+				case 0:
+					if w.writing != nil {
+						err := outcome(t)
+						w.finishWrite(err, err == nil || rapid.Bool().Draw(t, "landed"))
+					}
+				case 1:
+					if w.reading != nil {
+						w.finishRead(outcome(t))
+					}
+				case 2:
+					if w.leasing != 0 {
+						w.finishLease(outcome(t))
+					}
+				case 3:
+					if w.mounting != 0 {
+						w.finishMount(outcome(t))
+					}
+				case 4:
+					if w.domain != 0 {
+						w.finishDomain(good, outcome(t))
+					}
+				}
+			},
+			"sanlock goes on": func(t *rapid.T) {
+				switch w.sanlock {
+				case SeenAdding:
+					w.sanlock = SeenHeld
+				case SeenRemoving:
+					w.sanlock = SeenAbsent
+				default:
+					t.Skip()
+				}
+			},
+		})
+		w.step(ConnectWanted{})
+		w.heal()
+		w.step(LockWanted{HostID: 3})
+		w.step(DomainWanted{On: true, HostID: 3})
+		w.heal()
+		require.Equal(t, "connected", w.core.mount.state, "%v", &w.core)
+		require.Equal(t, Held, w.core.lease.state, "%v", &w.core)
+		require.True(t, w.core.domainShown.Valid && w.core.domainShown.Acquired, "%+v", w.core.domainShown)
+		for id, want := range w.accepted {
+			got := w.disk[id]
+			require.True(t, got == want, "segment %d: storage has %.40q, want the newest accepted %.40q\n%v", id, got[:], want[:], &w.core)
+		}
+		w.step(Stop{})
+		w.heal()
+		require.True(t, w.stopped)
+		require.Empty(t, w.waiting, "the end answers everybody")
+	})
+}
+
 // With a lane that works, no segment waits while the other is written more than once.
 func TestNoSegmentWaitsForTwoWritesOfTheOther(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -252,9 +198,9 @@ func TestNoSegmentWaitsForTwoWritesOfTheOther(t *testing.T) {
 			before := w.writing
 			if id == 3 {
 				w.stamp++
-				w.step(Put{Token: 1, Segment: 3, Data: record(t, 3, w.stamp)})
+				w.step(Put{Token: w.token(), Segment: 3, Data: record(t, 3, w.stamp)})
 			} else {
-				w.step(Put{Token: 1, Segment: 0, Data: on()})
+				w.step(Put{Token: w.token(), Segment: 0, Data: on()})
 			}
 			if before != nil && rapid.Bool().Draw(t, "write ends") {
 				w.finishWrite(nil, true)

@@ -131,15 +131,19 @@ func doubled(shortest time.Duration, failures int, longest time.Duration) time.D
 	return min(pause, longest)
 }
 
-// merge makes the new view of a pass. What did not change keeps its time and need not be decoded again.
+// merge makes the new view of a pass. What did not change keeps its time and need not be decoded again. Both lists are
+// in ascending order.
 func merge(old []seen, pass Pass) []seen {
 	view := make([]seen, 0, len(pass.Segments))
 	for _, s := range pass.Segments {
 		if s.Data == nil || whiteboard.IsAbsent(s.Data[:]) {
 			continue
 		}
-		if before, ok := find(old, s.Segment); ok && *before.data == *s.Data {
-			view = append(view, before)
+		for len(old) > 0 && old[0].segment < s.Segment {
+			old = old[1:]
+		}
+		if len(old) > 0 && old[0].segment == s.Segment && (old[0].data == s.Data || *old[0].data == *s.Data) {
+			view = append(view, old[0])
 			continue
 		}
 		view = append(view, examine(s, pass.Started))
