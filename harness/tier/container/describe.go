@@ -1,6 +1,7 @@
 package container
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"os"
@@ -50,9 +51,12 @@ func (h *Host) connect() {
 	h.specs = h.programs(h.cluster.Storage)
 }
 
-func (b *builder) configure() error {
+func (b *builder) configure(ctx context.Context) error {
 	if err := b.c.Storage.writeConf(); err != nil {
 		return fmt.Errorf("storage: configuration: %w", err)
+	}
+	if err := b.c.writeConfiguration(ctx); err != nil {
+		return err
 	}
 	for _, h := range b.c.Hosts {
 		files := map[string]string{filepath.Join(h.Dir, confFile): holdfastConf(b.o, h.Name, h.ID)}

@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-ha/holdfast/daemons/lease"
+	"github.com/holdfast-ha/holdfast/daemons/ovf/archive"
+	"github.com/holdfast-ha/holdfast/daemons/ovf/store"
 	"github.com/holdfast-ha/holdfast/faults/deadmount"
 	"github.com/holdfast-ha/holdfast/faults/lifecycle"
 	"github.com/holdfast-ha/holdfast/faults/process"
@@ -81,6 +83,30 @@ func TestPartsAndPrograms(t *testing.T) {
 	require.Equal(t, want, got)
 	require.ErrorContains(t, c.WriteVolume(ctx, "whitebord", 0, want), "no volume")
 	require.ErrorContains(t, c.WriteVolume(ctx, Configuration, confSize-1, want), "within its")
+
+	// The configuration, and the engine's OVF as the daemons read it on a host.
+	data, err := h.Attendant.ReadBlock(ctx, inStorage(Configuration), 0, archive.Size)
+	require.NoError(t, err)
+	files, err := archive.Decode(data)
+	require.NoError(t, err)
+	require.Contains(t, string(files[archive.VMConf]), "memSize=2048")
+	require.Contains(t, string(files[archive.BrokerConf]), "smtp-port = 25")
+	when := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	require.NoError(t, c.PublishOVF(ctx, 2, OVFSpec{Memory: 8192, Updated: true, When: when}))
+	for _, host := range c.Hosts {
+		data, err = host.Attendant.ReadBlock(ctx, inStorage(OVF2), 0, 64<<10)
+		require.NoError(t, err)
+		require.Contains(t, string(data), EngineVM)
+		info, err := host.Look(ctx, inStorage(OVF2)+".meta")
+		require.NoError(t, err)
+		text, ok := store.FromMetadata(info.Data)
+		require.True(t, ok)
+		d, err := store.ParseDescription(text)
+		require.NoError(t, err)
+		require.True(t, d.Updated)
+		require.True(t, d.Published.Equal(when), d.Published)
+	}
+	require.ErrorContains(t, c.PublishOVF(ctx, 3, OVFSpec{}), "want store 1 or 2")
 
 	// Programs: state, an orderly end, a start.
 	s, err := h.ProgramState(ctx, Sanlock)

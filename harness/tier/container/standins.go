@@ -56,8 +56,6 @@ func (h *Host) startStandins(ctx context.Context) error {
 	return g.Wait()
 }
 
-func (h *Host) describeStores(ctx context.Context) error { return nil }
-
 // brokerConfText tells the broker to report every change of state to the stand-in mail server.
 const brokerConfText = `[email]
 smtp-server = 127.0.0.1

@@ -116,7 +116,7 @@ func (b *builder) build(ctx context.Context) error {
 		return err
 	}
 	b.describe(subnet)
-	if err := b.configure(); err != nil {
+	if err := b.configure(ctx); err != nil {
 		return err
 	}
 	g, gctx := errgroup.WithContext(ctx)
@@ -185,7 +185,6 @@ func (b *builder) host(ctx context.Context, h *Host, labels map[string]string, s
 			defer close(b.formatted)
 			return h.format(ctx, int(b.o.IOTimeout/time.Second))
 		}},
-		{"describe", StageReady, nil, func() error { return h.describeStores(ctx) }},
 		{"broker", StageReady, nil, func() error { return h.startBroker(ctx) }},
 		{"agent", StageReady, b.formatted, func() error { return h.StartAgent(ctx) }},
 		{"probe", StageReady, nil, func() error { return h.Start(ctx, Probe) }},
