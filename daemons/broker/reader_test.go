@@ -237,3 +237,51 @@ func TestWithoutAWhiteboardNothingIsStartedAndEverythingIsAnswered(t *testing.T)
 	require.NotNil(t, r.stopped)
 	require.True(t, r.stopped.Clean)
 }
+
+// After a restart the own record is found on storage. It is what others see, but this process did not write it: its age
+// begins when it was first seen, and reading it again and again does not make it younger.
+func TestARecordThatWasFoundIsAsOldAsItsFirstSight_S8(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.wait(300 * time.Millisecond)
+	r.finishRead(map[int][]byte{3: record(t, 3, 50), 7: record(t, 7, 1)}, nil)
+	first := r.readSince
+	for range 5 {
+		r.wait(10 * time.Second)
+		r.finishRead(map[int][]byte{3: record(t, 3, 50), 7: record(t, 7, 1)}, nil)
+		for _, id := range []int{3, 7} {
+			require.Equal(t, first, r.state(id).DurableAt, "segment %d", id)
+			require.Equal(t, r.readSince, r.state(id).At, "segment %d", id)
+			require.True(t, r.state(id).Durable)
+			require.False(t, r.state(id).Pending)
+		}
+	}
+}
+
+func TestARecordThatWasWrittenIsAsOldAsItsWrite(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.hold()
+	r.finishRead(nil, nil)
+	r.mustPut(3, record(t, 3, 100))
+	r.finishWrite(nil)
+	written := r.now
+	for range 3 {
+		r.wait(10 * time.Second)
+		r.finishRead(map[int][]byte{3: record(t, 3, 100)}, nil)
+		require.Equal(t, written, r.state(3).DurableAt, "seeing it does not make it younger")
+		require.Equal(t, r.readSince, r.state(3).At)
+		if r.leasing != 0 {
+			r.finishLease(SeenHeld, nil)
+		}
+	}
+}
+
+func TestAPassThatIsOlderThanTheViewChangesNothing(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.finishRead(map[int][]byte{7: record(t, 7, 2)}, nil)
+	r.wait(10 * time.Second)
+	require.True(t, r.reading)
+	r.reading = false
+	r.step(ReadDone{Pass: Pass{Started: r.core.reader.lastAt - 1, Ended: r.now, Segments: []Seen{{Segment: 7, Data: segment(record(t, 7, 1))}}}})
+	require.Equal(t, record(t, 7, 2), r.state(7).Data[:])
+	require.True(t, r.reading, "read again")
+}
