@@ -20,6 +20,8 @@ const (
 	KindHealth Kind = "health" // a warning was raised or cleared
 	KindClaim  Kind = "claim"  // a claim was judged
 	KindNote   Kind = "note"   // a remark for the reader of the report
+
+	KindProgram Kind = "program" // the scenario ended or started a program
 )
 
 // Event is one line of the log: when, what kind, which host, and exactly one payload, the one that Kind names.
@@ -41,6 +43,8 @@ type Event struct {
 	Health *Health `json:"health,omitempty"`
 	Claim  *Claim  `json:"claim,omitempty"`
 	Note   *Note   `json:"note,omitempty"`
+
+	Program *Program `json:"program,omitempty"`
 }
 
 // StepState says where a statement is.
@@ -173,6 +177,25 @@ type Note struct {
 	Text string `json:"text"`
 }
 
+// ProgramEvent is a point in the life of a program that the scenario ends and starts.
+type ProgramEvent string
+
+// The points, in order. One that was stopped and did not end in time has no ProgramEnded.
+const (
+	ProgramStopping ProgramEvent = "stopping" // SIGTERM was sent
+	ProgramKilled   ProgramEvent = "killed"   // SIGKILL was sent
+	ProgramEnded    ProgramEvent = "ended"
+	ProgramStarting ProgramEvent = "starting"
+	ProgramServes   ProgramEvent = "serves" // it answers, or takes a turn
+)
+
+// Program is one such point of one program of one host.
+type Program struct {
+	Name   string       `json:"name"` // broker, agent, sanlock, vdsm, smtp
+	Event  ProgramEvent `json:"event"`
+	Detail string       `json:"detail,omitempty"`
+}
+
 // kind names the payload that e carries, "" when it carries none.
 func (e Event) kind() Kind {
 	switch {
@@ -196,6 +219,8 @@ func (e Event) kind() Kind {
 		return KindClaim
 	case e.Note != nil:
 		return KindNote
+	case e.Program != nil:
+		return KindProgram
 	}
 	return ""
 }

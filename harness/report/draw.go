@@ -105,8 +105,11 @@ func (p *picture) host(r *Run, host string, y float64) float64 {
 	y = p.rpc(r, host, y)
 	y = p.row(y, "lease", "the host's lockspace lease", "lease", leaseBands(log, host, seen))
 	y = p.engine(log, host, seen, y)
+	if away := awayBands(log, host, seen); len(away) > 0 {
+		y = p.stacked(away, y, "programs", "what the scenario stopped or killed, until it served again", "away")
+	}
 	if warnings := warningBands(log, host, seen, r.Verdict.TimeFactor); len(warnings) > 0 {
-		y = p.warnings(warnings, y)
+		y = p.stacked(warnings, y, "warnings", "what get_health shows", "warning")
 	}
 	p.line(margin, top-hostGap/2, p.right, top-hostGap/2, "divide")
 	return y - rowGap
@@ -133,9 +136,9 @@ func (p *picture) engine(log []events.Event, host string, seen, y float64) float
 	return y + thinHeight + rowGap
 }
 
-// warnings puts bands into as many rows as it takes to keep them apart.
-func (p *picture) warnings(bands []band, y float64) float64 {
-	p.label(y, thinHeight, "warnings", "what get_health shows")
+// stacked puts bands into as many rows as it takes to keep them apart.
+func (p *picture) stacked(bands []band, y float64, name, title, class string) float64 {
+	p.label(y, thinHeight, name, title)
 	var rows []float64 // the right edge of what stands in each row, pixels
 	for _, b := range bands {
 		row := 0
@@ -145,7 +148,7 @@ func (p *picture) warnings(bands []band, y float64) float64 {
 		if row == len(rows) {
 			rows = append(rows, 0)
 		}
-		p.span(b, y+float64(row)*(thinHeight+2), thinHeight, "warning", p.end, b.name)
+		p.span(b, y+float64(row)*(thinHeight+2), thinHeight, class, p.end, b.name)
 		rows[row] = max(p.x(b.to), p.x(b.from)) + 3
 		if p.x(b.to)-p.x(b.from) < textWidth(b.name)+10 {
 			rows[row] += textWidth(b.name) + 6
@@ -154,9 +157,12 @@ func (p *picture) warnings(bands []band, y float64) float64 {
 	return y + float64(len(rows))*(thinHeight+2) + rowGap - 2
 }
 
-// laneOrder lists the lanes: the three of every broker first, then others by name.
+// alwaysShown is how many lanes, of those that every broker has, are drawn even where nothing is known of them.
+const alwaysShown = 3
+
+// laneOrder lists the lanes: the first three of every broker, then those that the log names, by name.
 func laneOrder(lanes map[string][]band) []string {
-	order := scenario.LaneNames()
+	order := scenario.LaneNames()[:alwaysShown]
 	known := map[string]bool{}
 	for _, name := range order {
 		known[name] = true

@@ -5,10 +5,12 @@ import (
 	_ "embed"
 	"fmt"
 	"html/template"
+	"slices"
 	"sort"
 	"strings"
 	"time"
 
+	"github.com/holdfast-ha/holdfast/harness/events"
 	"github.com/holdfast-ha/holdfast/harness/verdict"
 )
 
@@ -84,7 +86,7 @@ func pageOf(r *Run) page {
 	}
 	p := page{
 		Style: template.CSS(timelineStyle), Run: r, Verdict: v, Class: strings.ToLower(word(string(v.Verdict))), Prose: r.prose(),
-		Facts: facts(r), Cards: cards(v), Picture: draw(r), Legend: legend(), Listing: listing(r),
+		Facts: facts(r), Cards: cards(v), Picture: draw(r), Legend: legend(r), Listing: listing(r),
 		Claims: fmt.Sprintf("%d of %d claims hold", held, len(v.Claims)), RPC: rpcTables(r), Faults: faultRows(r), Lanes: laneRows(v),
 	}
 	for _, name := range sortedNames(r.Versions) {
@@ -170,8 +172,8 @@ func cards(v verdict.Verdict) []card {
 	return list
 }
 
-func legend() []fact {
-	return []fact{
+func legend(r *Run) []fact {
+	list := []fact{
 		{"fault proven", "fault in effect, proven"},
 		{"fault whole", "not yet proven, or healed and not yet proven gone"},
 		{"blocked", "thread blocked in one operation"},
@@ -180,6 +182,10 @@ func legend() []fact {
 		{"engine engine-up", "engine up"},
 		{"warning", "warning in get_health"},
 	}
+	if slices.ContainsFunc(r.Log.Events, func(e events.Event) bool { return e.Program != nil }) {
+		list = append(list, fact{"away", "program stopped or killed by the scenario"})
+	}
+	return list
 }
 
 func rpcTables(r *Run) []rpcTable {

@@ -115,7 +115,7 @@ func (r *runner) looker(ctx context.Context, condition scenario.Condition) (func
 			return maintenanceIs(seg.Data, c.Maintenance, fmt.Sprintf("segment 0 in the view of %s (age %.1f s, durable: %v)", c.Host, seg.Age, seg.Durable))
 		}, nil
 	}
-	return nil, fmt.Errorf("this tier cannot look at %q", condition)
+	return r.lookOutside(ctx, condition)
 }
 
 // noHealth is why nothing is known of a warning.

@@ -22,7 +22,7 @@ const silence = time.Second
 // NewFault makes the fault that a scenario's words name, against this cluster. Nothing happens before its Setup.
 func NewFault(f scenario.Fault, c *container.Cluster) (lifecycle.Fault, error) {
 	switch f.Kind {
-	case scenario.HangMedia, scenario.SlowMedia:
+	case scenario.HangMedia, scenario.SlowMedia, scenario.FailMedia:
 		return mediaFault(f, c)
 	case scenario.FreezeNFS, scenario.FreezeISCSI:
 		protocol := "nfs"
@@ -46,12 +46,28 @@ func NewFault(f scenario.Fault, c *container.Cluster) (lifecycle.Fault, error) {
 			Host: f.Host, Server: netip.AddrPortFrom(server, uint16(c.Storage.Port)), Runner: host, Probe: fromHost{host},
 		})
 	}
+	return hostFault(f, c)
+}
+
+// hostFault makes a fault of one host.
+func hostFault(f scenario.Fault, c *container.Cluster) (lifecycle.Fault, error) {
+	host, err := c.Host(f.Host)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case f.Kind == scenario.MountDead:
+		return host.DeadMount()
+	case f.Kind.Program() != "":
+		return host.Freeze(string(f.Kind.Program()))
+	}
 	return nil, fmt.Errorf("fault %q: this tier cannot do that", f.Kind)
 }
 
 func mediaFault(f scenario.Fault, c *container.Cluster) (lifecycle.Fault, error) {
 	o := media.Options{
 		FileSystem: &faultfs.Client{Socket: c.Storage.FaultSocket}, By: f.By, Host: f.Host,
+		Error: f.Error, First: f.First, Probability: f.Probability,
 		// A hang counts as proven only when a request of the cluster's own is held, not just the fault's own probe.
 		AwaitOthers: true,
 	}

@@ -22,11 +22,13 @@ func (r *runner) judge(end float64) (missing []string) {
 	faults := verdict.FaultSpans(r.faults, end)
 	calls := r.calls(end)
 	missing = r.blind(calls, end)
+	away := r.awayTimes(end)
+	agents, brokers := verdict.AwayOf(away, container.Agent), verdict.AwayOf(away, container.Broker)
 	r.verdict.RPC = map[string]map[string]verdict.Phases{}
 	for host, methods := range calls {
 		r.verdict.RPC[host] = map[string]verdict.Phases{}
 		for method, list := range methods {
-			r.verdict.RPC[host][method] = verdict.SplitCalls(list, faults)
+			r.verdict.RPC[host][method] = verdict.SplitCalls(verdict.CallsBut(list, brokers[host]), faults)
 		}
 	}
 	r.verdict.Machine = r.machine(end, faults)
@@ -34,7 +36,7 @@ func (r *runner) judge(end float64) (missing []string) {
 	r.verdict.Agent = map[string]verdict.AgentTicks{}
 	r.verdict.Lanes = map[string][]verdict.Lane{}
 	for _, host := range r.seen.hosts() {
-		r.verdict.Agent[host] = verdict.SummariseTicks(ticks[host], verdict.Span{From: r.ready, To: end})
+		r.verdict.Agent[host] = verdict.SummariseTicks(ticks[host], verdict.Span{From: r.ready, To: end}, agents[host])
 		w := r.seen.watches[host]
 		w.mu.Lock()
 		for _, name := range sortedKeys(w.blocked) {
@@ -43,7 +45,7 @@ func (r *runner) judge(end float64) (missing []string) {
 		w.mu.Unlock()
 	}
 	for _, w := range r.watching {
-		ok, detail := r.judgeOne(w, end, faults, ticks)
+		ok, detail := r.judgeOne(w, end, faults, ticks, away)
 		_, goal := w.statement.(*scenario.Saw)
 		r.claim(w.statement, ok, detail, goal)
 		mark := "ok"
@@ -55,7 +57,7 @@ func (r *runner) judge(end float64) (missing []string) {
 	return missing
 }
 
-func (r *runner) judgeOne(w watched, end float64, faults []verdict.Span, ticks map[string][]float64) (ok bool, detail string) {
+func (r *runner) judgeOne(w watched, end float64, faults []verdict.Span, ticks map[string][]float64, away []verdict.Away) (ok bool, detail string) {
 	span := verdict.Span{From: w.from, To: end}
 	switch s := w.statement.(type) {
 	case *scenario.AlwaysEngines:
@@ -64,10 +66,13 @@ func (r *runner) judgeOne(w watched, end float64, faults []verdict.Span, ticks m
 		return verdict.JudgeNeverStart(r.hostsOf(s.On), r.engineLines(end), w.from)
 	case *scenario.AlwaysRPC:
 		bound := verdict.LatencyBound{P99MS: ms(s.P99.Seconds()), MaxMS: ms(s.Max.Seconds())}
-		figures := verdict.Latencies{RPC: r.verdict.RPC, Machine: r.verdict.Machine, Methods: probe.Methods(), WithFaults: len(faults) > 0}
+		figures := verdict.Latencies{RPC: r.verdict.RPC, Machine: r.verdict.Machine, Methods: probe.Methods(), WithFaults: len(faults) > 0, Away: map[string]bool{}}
+		for host, spans := range verdict.AwayOf(away, container.Broker) {
+			figures.Away[host] = verdict.Covered(faults, spans)
+		}
 		return figures.Judge(bound, r.hostsOf(s.Host))
 	case *scenario.AlwaysAgent:
-		return verdict.JudgeGap(s.Gap.Seconds(), r.hostsOf(s.Host), ticks, span)
+		return verdict.JudgeGap(s.Gap.Seconds(), r.hostsOf(s.Host), ticks, span, verdict.AwayOf(away, container.Agent))
 	case *scenario.AlwaysGrowth:
 		return verdict.JudgeGrowth(s.Max, string(s.Resource), r.counts(s, end), faults)
 	case *scenario.Saw:

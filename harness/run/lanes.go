@@ -29,6 +29,16 @@ func storageCalls() []string {
 	return []string{"read", "pread64", "write", "pwrite64", "openat", "open", "close", "fsync", "fdatasync", "newfstatat", "fstat"}
 }
 
+// servedLanes are the lanes that also wait for a server or a program: sanlock, VDSM, a mail server, mount. Such a wait goes through
+// Go's runtime, so the kernel shows the thread asleep in one of waitCalls, as it shows an idle one; get_lanes tells the two apart.
+func servedLanes() []string {
+	return []string{"ha-lease", "ha-mount", "ha-domain", "ha-ovf", "ha-notify"}
+}
+
+func waitCalls() []string {
+	return []string{"futex", "epoll_pwait", "epoll_wait", "recvfrom", "recvmsg", "connect", "sendto", "poll", "ppoll", "read", "write", "wait4", "waitid"}
+}
+
 // laneBlocked says whether the lane's thread sits in a system call on storage, by the kernel's account and by the broker's,
 // and whether both agree on the thread, on the state and since when. why tells what is missing. What was seen too long before
 // now is no evidence.
@@ -55,6 +65,7 @@ func blockedNow(w *watch, name string) (evidence verdict.Lane, ok bool, why stri
 		Name: name, BlockedS: math.Round(lane.blocked*1000) / 1000, Syscall: thread.syscall, State: thread.state, Wchan: thread.wchan,
 	}
 	kernel := thread.t - thread.since
+	served := isOneOf(name, servedLanes()) && thread.state == "S" && isOneOf(thread.syscall, waitCalls())
 	switch {
 	case math.Abs(lane.t-thread.t) > staleSight:
 		return evidence, false, fmt.Sprintf("the looks at lane and thread are %.1f s apart", math.Abs(lane.t-thread.t))
@@ -64,6 +75,9 @@ func blockedNow(w *watch, name string) (evidence verdict.Lane, ok bool, why stri
 		return evidence, false, fmt.Sprintf("the kernel shows thread %d running, or waiting only for a moment", thread.tid)
 	case lane.tid != thread.tid:
 		return evidence, false, fmt.Sprintf("get_lanes says thread %d, the kernel says %d", lane.tid, thread.tid)
+	case served && thread.since < lane.since-sinceAgrees:
+		return evidence, false, fmt.Sprintf("the thread sleeps since %.2f s, before the operation began at %.2f s", thread.since, lane.since)
+	case served: // each step of the operation is a wait of its own, so the kernel's may have begun later
 	case !isOneOf(thread.syscall, storageCalls()):
 		return evidence, false, fmt.Sprintf("the thread is in system call %q, which is none on storage", thread.syscall)
 	case thread.state != "D" && (thread.state != "S" || !beginsWithOneOf(thread.wchan, storageWaits())):

@@ -63,6 +63,24 @@ func TestLaneBlockedWantsTwoWitnesses(t *testing.T) {
 	}
 }
 
+// TestLanesThatWaitForServersSleepInTheRuntime: their threads wait in futex, as idle ones do, so get_lanes must say that they are busy.
+func TestLanesThatWaitForServersSleepInTheRuntime(t *testing.T) {
+	w := blockedWatch()
+	for _, name := range []string{"ha-notify", "ha-writer"} {
+		w.lanes[name] = laneSight{t: 20, tid: 32, busy: true, op: "send", since: 15, blocked: 5}
+		w.threads[name] = threadSight{t: 20.1, tid: 32, state: "S", syscall: "futex", wchan: "futex_wait_queue", since: 17, still: true}
+	}
+	_, ok, why := laneBlocked(w, "ha-notify", 20.2)
+	require.True(t, ok, why)
+	_, ok, _ = laneBlocked(w, "ha-writer", 20.2)
+	require.False(t, ok, "the writer waits for storage alone")
+	early := w.threads["ha-notify"]
+	early.since = 10
+	w.threads["ha-notify"] = early
+	_, ok, _ = laneBlocked(w, "ha-notify", 20.2)
+	require.False(t, ok, "it slept before the operation began")
+}
+
 // TestLaneBlockedWantsAPresentLook: when the probe has died, what it saw last must not go on being evidence.
 func TestLaneBlockedWantsAPresentLook(t *testing.T) {
 	_, ok, why := laneBlocked(blockedWatch(), "ha-writer", 30)

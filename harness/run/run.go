@@ -59,6 +59,8 @@ type runner struct {
 	faults   []verdict.Fault
 	claims   []verdict.Claim
 	watching []watched
+	away     []verdict.Away     // programs that the scenario ended
+	loads    map[string]float64 // p99 in ms of the latest load without a fault, by host
 	dumps    int
 	versions map[string]string
 	unproven string // why a fault was not proven, or not proven gone
@@ -71,7 +73,7 @@ type runner struct {
 // Scenario runs one scenario and writes its run directory. The error is one of the harness's surroundings (the directory
 // cannot be written); whatever happens to the cluster is told by the verdict.
 func Scenario(ctx context.Context, sc *scenario.Scenario, o Options) (verdict.Verdict, error) {
-	r := &runner{scenario: sc, options: o, start: clock.Now()}
+	r := &runner{scenario: sc, options: o, start: clock.Now(), loads: map[string]float64{}}
 	if r.options.Seed == 0 {
 		r.options.Seed = time.Now().UnixNano() & 0x7fffffff
 	}
@@ -138,6 +140,7 @@ func (r *runner) build(ctx context.Context) error {
 	c := r.scenario.Cluster
 	cluster, err := container.Up(ctx, container.Options{
 		RunDir: r.options.OutDir, Hosts: c.Hosts, Storage: container.Kind(c.Storage), TimeFactor: c.TimeFactor, IOTimeout: c.IOTimeout,
+		VDSM: c.VDSM, SMTP: c.SMTP, OVF: c.OVF, Sector: c.Sector,
 		BinDir: r.options.BinDir, Binaries: r.options.Binaries,
 		Progress: func(s container.Step) {
 			r.progress(Progress{Text: join("cluster: "+s.Name, s.Where), Begins: true})

@@ -104,6 +104,27 @@ func (r *runner) carryOut(ctx context.Context, number int, statement scenario.St
 		return claim(held, text)
 	case *scenario.Expect:
 		return claim(r.expect(ctx, s.Condition, s.Within))
+	case *scenario.Stop:
+		return claim(r.stop(ctx, s))
+	case *scenario.Kill:
+		return claim(r.kill(ctx, s))
+	case *scenario.Start:
+		return claim(r.startAgain(ctx, s))
+	case *scenario.Call:
+		return claim(r.call(ctx, s))
+	case *scenario.ClientLoad:
+		return claim(r.load(ctx, s))
+	case *scenario.Tell:
+		return claim(r.tell(ctx, s))
+	case *scenario.Configure:
+		detail, err := r.configure(s)
+		return nil, detail, err
+	case *scenario.Write:
+		detail, err := r.write(ctx, s)
+		return nil, detail, err
+	case *scenario.Publish:
+		detail, err := r.publish(ctx, s)
+		return nil, detail, err
 	}
 	return nil, "", fmt.Errorf("the container tier does not know how to do that")
 }

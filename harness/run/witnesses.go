@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -23,8 +24,8 @@ const (
 	runToEnd = "every broker and agent runs from the cluster's start to the end"
 )
 
-// judgeProcesses asks every container which of its programs have ended. Nobody ends one in a run so far. A broker or an agent that
-// did breaks a claim of its own; anything else (the probe, an attachment, the server) is a witness or a part of the lab that was
+// judgeProcesses asks every container which of its programs have ended. A broker or an agent that did without the scenario's will
+// breaks a claim of its own; anything else (the probe, an attachment, the server) is a witness or a part of the lab that was
 // lost, so the run showed nothing: that is returned.
 func (r *runner) judgeProcesses(ctx context.Context) (missing []string) {
 	clients := map[string]*attendant.Client{r.cluster.Storage.Name: r.cluster.Storage.Attendant}
@@ -65,6 +66,7 @@ func (r *runner) ended(lists map[string][]attendant.Process) (daemons, others []
 		for _, p := range lists[where] {
 			text := ""
 			switch {
+			case r.wanted(where, p):
 			case !p.Running && p.Signal != "":
 				text = fmt.Sprintf("%s: %s was ended by %s at %.1f s", where, p.Name, p.Signal, r.seen.at(p.Ended))
 			case !p.Running:
@@ -82,6 +84,26 @@ func (r *runner) ended(lists map[string][]attendant.Process) (daemons, others []
 		}
 	}
 	return daemons, others
+}
+
+// wanted says whether it is the scenario's doing that a program has ended, or was started after the cluster was ready.
+func (r *runner) wanted(where string, p attendant.Process) bool {
+	const lag = 0.5 // seconds between a signal and its note
+	last := -1
+	for i, a := range r.away {
+		if a.Host == where && a.Program == p.Name {
+			last = i
+		}
+	}
+	if last < 0 {
+		return false
+	}
+	a := r.away[last]
+	if open := math.IsInf(a.To, 1); open || !p.Running {
+		return open // not started again; what `stop` and `start` have to say they said
+	}
+	started := r.seen.at(p.Started)
+	return started >= a.From && started <= a.To+lag
 }
 
 // blind says which hosts were not watched all the time: the probe lost lines or measured nothing for a while, or a file

@@ -23,7 +23,7 @@ func (c *cursor) expect() Statement {
 		s.Condition = c.hostCondition(c.host(append([]string{"disk", "view"}, observedWords()...)...))
 	}
 	if _, ok := s.Condition.(Mode); ok && c.pos >= len(c.toks) {
-		return s // permissions are looked at at once
+		return s // permissions: looked at once
 	}
 	c.options(map[string]func(){"within": func() { s.Within = c.within() }}, []string{"within"}, "within")
 	return s

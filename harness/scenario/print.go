@@ -17,7 +17,7 @@ func (s *Cluster) String() string {
 	for _, has := range []struct {
 		it   bool
 		text string
-	}{{s.VDSM, " vdsm=standin"}, {s.SMTP, " smtp=standin"}, {s.OVF, " ovf=yes"}, {s.Sector != plainSector, " sector=" + itoa(s.Sector)}} {
+	}{{s.VDSM, " vdsm=standin"}, {s.SMTP, " smtp=standin"}, {s.OVF, " ovf=yes"}, {s.Sector != 0 && s.Sector != plainSector, " sector=" + itoa(s.Sector)}} {
 		if has.it {
 			text += has.text
 		}

@@ -73,10 +73,10 @@ func wordEnd(line string, i int) (end int, bad string) {
 // do not count.
 func bracketEnd(line string, i int, closing byte) (end int, bad string) {
 	for end = i + 1; end < len(line); {
-		switch {
-		case line[end] == closing:
+		switch line[end] {
+		case closing:
 			return end + 1, ""
-		case line[end] == '"':
+		case '"':
 			raw, err := strconv.QuotedPrefix(line[end:])
 			if err != nil {
 				return len(line), "the quotation mark has no end"

@@ -6,12 +6,12 @@ import (
 )
 
 // JudgeGap judges `always agent HOST gap < LIMIT` over the span. ticks are the times of the agent's turns, by host, in
-// seconds since the run's start; limit is in seconds.
-func JudgeGap(limit float64, hosts []string, ticks map[string][]float64, span Span) (ok bool, detail string) {
+// seconds since the run's start; limit is in seconds. away is when the scenario itself kept a host's agent away: that time does not count.
+func JudgeGap(limit float64, hosts []string, ticks map[string][]float64, span Span, away map[string][]Span) (ok bool, detail string) {
 	ok = true
 	var parts []string
 	for _, host := range hosts {
-		gap, began := LongestGap(ticks[host], span.From, span.To)
+		gap, began := longestGapBut(ticks[host], span, away[host])
 		part := fmt.Sprintf("%s: longest gap %.2f s from %.1f s on, %d ticks", host, gap, began, len(ticks[host]))
 		if gap >= limit || len(ticks[host]) == 0 {
 			ok = false
@@ -22,9 +22,20 @@ func JudgeGap(limit float64, hosts []string, ticks map[string][]float64, span Sp
 	return ok, strings.Join(parts, "; ")
 }
 
-// SummariseTicks counts an agent's turns and takes its longest gap over the span.
-func SummariseTicks(ticks []float64, span Span) AgentTicks {
-	gap, _ := LongestGap(ticks, span.From, span.To)
+// longestGapBut is LongestGap in what is left of the span.
+func longestGapBut(ticks []float64, span Span, away []Span) (gap, began float64) {
+	began = span.From
+	for _, s := range span.Without(away) {
+		if g, at := LongestGap(ticks, s.From, s.To); g > gap {
+			gap, began = g, at
+		}
+	}
+	return gap, began
+}
+
+// SummariseTicks counts an agent's turns and takes its longest gap over the span, but for the time in which it was kept away.
+func SummariseTicks(ticks []float64, span Span, away []Span) AgentTicks {
+	gap, _ := longestGapBut(ticks, span, away)
 	return AgentTicks{Ticks: len(ticks), MaxGapS: round(gap)}
 }
 

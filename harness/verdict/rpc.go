@@ -66,6 +66,8 @@ type Latencies struct {
 	Methods []string
 	// WithFaults is false where the run had no fault; then all calls stand in Healthy, and those are judged.
 	WithFaults bool
+	// Away are hosts whose broker the scenario kept away in all the time of faults. They are judged as if there had been none.
+	Away map[string]bool
 }
 
 // Judge judges `always rpc` for some hosts, over every method that was called there.
@@ -85,7 +87,7 @@ func (l Latencies) Judge(bound LatencyBound, hosts []string) (ok bool, detail st
 		late := l.Machine[host]
 		for _, method := range sortedKeys(l.RPC[host]) {
 			p := l.RPC[host][method]
-			if !l.WithFaults {
+			if !l.WithFaults || l.Away[host] {
 				p = Phases{Fault: p.Healthy}
 			}
 			methods++

@@ -242,14 +242,14 @@ func TestLongestGap(t *testing.T) {
 
 func TestJudgeGap(t *testing.T) {
 	ticks := map[string][]float64{"host1": {1, 2, 3, 4}, "host2": {1, 3.5, 4}}
-	ok, detail := JudgeGap(2, []string{"host1", "host2"}, ticks, Span{0, 5})
+	ok, detail := JudgeGap(2, []string{"host1", "host2"}, ticks, Span{0, 5}, nil)
 	require.False(t, ok)
 	require.Equal(t, "host1: longest gap 1.00 s from 1.0 s on, 4 ticks; host2: longest gap 2.50 s from 1.0 s on, 3 ticks (not below 2 s)", detail)
-	ok, _ = JudgeGap(2, []string{"host1"}, ticks, Span{0, 5})
+	ok, _ = JudgeGap(2, []string{"host1"}, ticks, Span{0, 5}, nil)
 	require.True(t, ok)
-	ok, _ = JudgeGap(2, []string{"host3"}, ticks, Span{0, 1})
+	ok, _ = JudgeGap(2, []string{"host3"}, ticks, Span{0, 1}, nil)
 	require.False(t, ok, "an agent that never ticked, in a short run")
-	require.Equal(t, AgentTicks{Ticks: 3, MaxGapS: 2.5}, SummariseTicks(ticks["host2"], Span{0, 5}))
+	require.Equal(t, AgentTicks{Ticks: 3, MaxGapS: 2.5}, SummariseTicks(ticks["host2"], Span{0, 5}, nil))
 }
 
 func TestJudgeGrowth(t *testing.T) {

@@ -1,0 +1,65 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/holdfast-ha/holdfast/fixtures/standin/control"
+	"github.com/holdfast-ha/holdfast/harness/scenario"
+	"github.com/holdfast-ha/holdfast/harness/tier/container"
+)
+
+// configure changes a host's holdfast.conf.
+func (r *runner) configure(s *scenario.Configure) (detail string, err error) {
+	host, err := r.cluster.Host(s.Host)
+	if err != nil {
+		return "", err
+	}
+	if err := host.Configure(values(s.Settings)); err != nil {
+		return "", err
+	}
+	return "holds from the next start on", nil
+}
+
+// tell tells a host's stand-in what to do.
+func (r *runner) tell(ctx context.Context, s *scenario.Tell) (ok bool, detail string) {
+	host, err := r.cluster.Host(s.Host)
+	if err != nil {
+		return false, err.Error()
+	}
+	told := values(s.Settings)
+	var state map[string]string
+	err = within(ctx, rpcDeadline, func(ctx context.Context) (err error) {
+		state, err = control.Tell(ctx, filepath.Join(host.SockDir, string(s.Program)+".sock"), told)
+		return err
+	})
+	if err != nil {
+		return false, err.Error()
+	}
+	var now []string
+	for _, key := range slices.Sorted(maps.Keys(told)) {
+		now = append(now, key+"="+state[key])
+	}
+	return true, "it says " + strings.Join(now, " ")
+}
+
+// publish writes the engine's OVF into a store.
+func (r *runner) publish(ctx context.Context, s *scenario.Publish) (detail string, err error) {
+	spec := container.OVFSpec{Memory: s.Memory, Updated: s.Updated, Torn: s.Torn}
+	if err := within(ctx, rpcDeadline, func(ctx context.Context) error { return r.cluster.PublishOVF(ctx, s.Store, spec) }); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("OVF_STORE %d has it", s.Store), nil
+}
+
+func values(list []scenario.Setting) map[string]string {
+	all := map[string]string{}
+	for _, s := range list {
+		all[s.Key] = s.Value
+	}
+	return all
+}
