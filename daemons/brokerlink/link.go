@@ -117,9 +117,14 @@ func (l *Link) LockHostID(ctx context.Context, id int) (held bool, err error) {
 }
 
 // ReleaseHostID gives the host id up once the pending own record is written (bounded), and waits for that as long as
-// the link's timeout lets it. ok = given back. Not ok: none was held, it is in use, or not done yet; GetView shows how it goes.
+// the link's timeout lets it. ok = given back, on its way, or left with sanlock because the engine uses it, which GetView's
+// lease tells. Not ok: none was held. AwaitRelease tells whether it is really gone.
 func (l *Link) ReleaseHostID(ctx context.Context) (ok bool, err error) {
-	return l.within(ctx, "release_host_id")
+	if ok, err = l.within(ctx, "release_host_id"); ok || err != nil {
+		return ok, err
+	}
+	view, err := l.GetView(ctx)
+	return err == nil && (view.Lease.State == LeaseLeaving || view.Lease.State == LeaseHeld), err
 }
 
 // ResetLockspace initialises the lockspace anew, and waits for that as long as the link's timeout lets it. Not ok: refused,

@@ -135,6 +135,7 @@ func TestNilIsARefusalNotAnError_S11(t *testing.T) {
 	l := serve(t, answers{
 		"put_stats": nil, "push_hosts_state": nil, "lock_host_id": nil, "release_host_id": nil, "reset_lockspace": nil,
 		"start_monitor": nil, "stop_monitor": nil, "status_monitor": nil, "notify": nil,
+		"get_view": View{Lease: LeaseView{State: LeaseNone}}.Value(),
 	})
 	ctx := t.Context()
 	for name, call := range map[string]func() (bool, error){
@@ -152,6 +153,21 @@ func TestNilIsARefusalNotAnError_S11(t *testing.T) {
 		require.NoError(t, err, name)
 		require.False(t, ok, name)
 	}
+}
+
+// An agent that stops leaves the host id with a running engine; that is in order.
+func TestAReleaseThatIsKeptForTheEngineIsInOrder(t *testing.T) {
+	for state, want := range map[string]bool{LeaseHeld: true, LeaseLeaving: true, LeaseLost: false, LeaseJoining: false} {
+		l := serve(t, answers{"release_host_id": nil, "get_view": View{Lease: LeaseView{State: state}}.Value()})
+		ok, err := l.ReleaseHostID(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, want, ok, state)
+		released, err := l.AwaitRelease(t.Context(), 0)
+		require.NoError(t, err)
+		require.False(t, released, "not given back")
+	}
+	_, err := serve(t, answers{"release_host_id": nil}).ReleaseHostID(t.Context())
+	require.Equal(t, KindFault, KindOf(err))
 }
 
 func TestGetStats(t *testing.T) {

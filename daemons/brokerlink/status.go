@@ -15,9 +15,19 @@ type Status struct {
 	Notify   NotifyView    `json:"notify"`
 }
 
+// States of the connection to the shared storage.
+const (
+	StorageUnconfigured  = "unconfigured"
+	StorageConnecting    = "connecting"
+	StorageConnected     = "connected"
+	StorageFailing       = "failing"
+	StorageDisconnecting = "disconnecting"
+	StorageDisconnected  = "disconnected" // on command
+)
+
 // MountView is the state of the connection to the shared storage.
 type MountView struct {
-	State         string  `json:"state"`         // unconfigured, connecting, connected, failing, disconnecting, disconnected
+	State         string  `json:"state"`         // StorageUnconfigured, ...
 	Since         float64 `json:"since"`         // CLOCK_MONOTONIC seconds at which State began
 	Detail        string  `json:"detail"`        // why, for people
 	Failures      int     `json:"failures"`      // attempts that failed in a row

@@ -8,10 +8,13 @@ import (
 	"time"
 
 	"github.com/holdfast-ha/holdfast/daemons/broker"
+	"github.com/holdfast-ha/holdfast/daemons/clock"
 )
 
 // calls are the RPCs that wait for the core's reply.
 type calls struct {
+	in *inbox
+
 	mu      sync.Mutex
 	last    broker.Token                       // guarded by mu
 	waiting map[broker.Token]chan broker.Reply // capacity 1 each; guarded by mu
@@ -20,11 +23,13 @@ type calls struct {
 // errNoReply: the core has not replied in time. What was asked for may still happen.
 var errNoReply = errors.New("no reply from the core")
 
-func newCalls() *calls { return &calls{waiting: map[broker.Token]chan broker.Reply{}} }
+func newCalls(in *inbox) *calls {
+	return &calls{in: in, waiting: map[broker.Token]chan broker.Reply{}}
+}
 
-// ask sends the event that makeEvent makes with a fresh token and waits for its reply, at most limit. The error of a
-// refusal is the core's reason.
-func (c *calls) ask(ctx context.Context, in *inbox, limit time.Duration, makeEvent func(broker.Token) broker.Event) error {
+// ask sends the event that makeEvent makes with a fresh token and waits for its reply, at most limit. The error means that
+// there is no reply; a refusal is one.
+func (c *calls) ask(ctx context.Context, limit time.Duration, makeEvent func(broker.Token) broker.Event) (broker.Reply, error) {
 	answer := make(chan broker.Reply, 1)
 	c.mu.Lock()
 	c.last++
@@ -37,19 +42,16 @@ func (c *calls) ask(ctx context.Context, in *inbox, limit time.Duration, makeEve
 		c.mu.Unlock()
 	}()
 
-	in.push(makeEvent(token))
+	c.in.push(makeEvent(token))
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
 	case reply := <-answer:
-		if !reply.OK {
-			return errors.New(reply.Reason)
-		}
-		return nil
+		return reply, nil
 	case <-timer.C:
-		return fmt.Errorf("%w within %s", errNoReply, limit)
+		return broker.Reply{}, fmt.Errorf("%w within %s", errNoReply, limit)
 	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", errNoReply, context.Cause(ctx))
+		return broker.Reply{}, fmt.Errorf("%w: %w", errNoReply, context.Cause(ctx))
 	}
 }
 
@@ -61,4 +63,20 @@ func (c *calls) answer(reply broker.Reply) {
 		waiting <- reply // has room: a token is answered once
 		delete(c.waiting, reply.Token)
 	}
+}
+
+// do asks the core for what it does at once: the reply does not depend on storage. The error of a refusal is its reason.
+func (s *shell) do(ctx context.Context, makeEvent func(broker.Token) broker.Event) error {
+	reply, err := s.calls.ask(ctx, s.Config.Timing.RPCTimeout, makeEvent)
+	if err == nil && !reply.OK {
+		err = errors.New(reply.Reason)
+	}
+	return err
+}
+
+// await asks the core for what may take until wait is over; the core itself replies then. Not done in time is no error of
+// the call: the answer says so.
+func (s *shell) await(ctx context.Context, wait time.Duration, makeEvent func(broker.Token, clock.Mono) broker.Event) (broker.Reply, error) {
+	until := clock.Now().Add(wait)
+	return s.calls.ask(ctx, wait+s.Config.Timing.RPCTimeout, func(token broker.Token) broker.Event { return makeEvent(token, until) })
 }

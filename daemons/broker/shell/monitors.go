@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/holdfast-ha/holdfast/daemons/broker"
 	"github.com/holdfast-ha/holdfast/daemons/clock"
 	"github.com/holdfast-ha/holdfast/daemons/config"
 	"github.com/holdfast-ha/holdfast/daemons/monitor"
@@ -23,6 +22,7 @@ func newMonitors(s *shell) (*monitor.Set, error) {
 		// A status and, after it, a health page, each within its own limit.
 		monitor.EngineHealth(s.VM, alive, t.MonitorInterval, t.LivelinessTimeout+t.RPCTimeout),
 		monitor.StorageDomain(s.storageFacts, t.StorageDelay, min(t.MonitorInterval, time.Second)),
+		monitor.OVF(s.room, t.OVFPeriod, t.OVFPeriod),
 	)
 }
 
@@ -38,14 +38,14 @@ func livelinessOf(cfg config.Config) (func(context.Context) error, error) {
 	return alive, nil
 }
 
-// storageFacts are the reader lane's, from memory.
+// storageFacts are the reader lane's and the domain lane's, from memory.
 func (s *shell) storageFacts() monitor.StorageFacts {
 	now := clock.Now()
 	snap := s.snapshot.Load()
 	if snap == nil {
 		return monitor.StorageFacts{}
 	}
-	r := snap.Reader
+	r, d := snap.Reader, snap.Domain
 	facts := monitor.StorageFacts{Ever: r.LastAt != 0, Took: r.Took, Failed: r.Problem != "" || snap.Storage != ""}
 	if facts.Ever {
 		facts.Age = now.Sub(r.LastAt)
@@ -53,19 +53,12 @@ func (s *shell) storageFacts() monitor.StorageFacts {
 	if state := s.storage.reader.State(); state.Busy {
 		facts.BusyFor = now.Sub(state.Since)
 	}
+	facts.Domain = monitor.DomainFacts{State: d.State, Checked: d.CheckedAt != 0, Valid: d.Valid, Delay: d.Delay}
+	if facts.Domain.Checked {
+		facts.Domain.Age = now.Sub(d.CheckedAt)
+	}
+	if state := s.domain.State(); state.Busy {
+		facts.Domain.BusyFor = now.Sub(state.Since)
+	}
 	return facts
-}
-
-// observeEngine tells the core when the state of the engine becomes known or unknown. Only for the loop's goroutine.
-func (s *shell) observeEngine() {
-	problem := ""
-	for _, r := range s.monitors.Results() {
-		if r.Type == monitor.EngineHealthType && r.Problem != "" {
-			problem = r.Problem
-		}
-	}
-	if problem != s.engine {
-		s.engine = problem
-		s.step(broker.EngineObserved{Problem: problem})
-	}
 }

@@ -3,16 +3,39 @@ package shell
 import (
 	"log/slog"
 	"regexp"
+	"sync"
+
+	"github.com/holdfast-ha/holdfast/daemons/broker"
+	"github.com/holdfast-ha/holdfast/daemons/clock"
+	"github.com/holdfast-ha/holdfast/daemons/lane"
 )
 
-// notices are what agents want operators to know. Sending is somebody else's goroutine, so that notify never waits for
-// storage or for a mail server (S31). For now a notice is a line in the log.
+// courier sends what agents want operators to know, from a lane of its own, so that nobody else waits for a mail server
+// (S31). Its methods never block.
+type courier interface {
+	// Offer queues a notice; false if no rule asks for it, or if too many wait.
+	Offer(event, detail string, fields map[string]string) bool
+	State() mailState
+	Lane() lane.State
+	Close()
+}
+
+// mailState is how the notifications fare.
+type mailState struct {
+	Queued, Sent, Dropped int
+	Problem               string     // why the oldest in the queue has not been sent; empty: no trouble
+	Since                 clock.Mono // when that began
+}
+
+// notices writes notifications to the log.
 type notices struct {
-	log   *slog.Logger
-	rule  *regexp.Regexp
-	queue chan notice
-	quit  chan struct{}
-	ended chan struct{}
+	log  *slog.Logger
+	rule *regexp.Regexp
+	lane *lane.Lane
+
+	mu    sync.Mutex
+	queue []notice  // guarded by mu
+	state mailState // Sent and Dropped; guarded by mu
 }
 
 type notice struct{ event, detail, host string }
@@ -27,49 +50,56 @@ const (
 )
 
 func newNotices(log *slog.Logger) *notices {
-	return &notices{
-		log: log, rule: regexp.MustCompile(defaultRule),
-		queue: make(chan notice, maxNotices), quit: make(chan struct{}), ended: make(chan struct{}),
-	}
+	n := &notices{log: log, rule: regexp.MustCompile(defaultRule)}
+	n.lane = lane.New(broker.NotifyLane, func(lane.Done) { n.next() })
+	return n
 }
 
-// offer queues a notice. It is false if no rule asks for it, or if too many wait.
-func (n *notices) offer(note notice) bool {
-	if note.event != stateTransition || !n.rule.MatchString(note.detail) {
+// Offer queues a notice.
+func (n *notices) Offer(event, detail string, fields map[string]string) bool {
+	if event != stateTransition || !n.rule.MatchString(detail) {
 		return false
 	}
-	select {
-	case n.queue <- note:
-		return true
-	default:
-		return false
+	n.mu.Lock()
+	room := len(n.queue) < maxNotices
+	if room {
+		n.queue = append(n.queue, notice{event, detail, fields["hostname"]})
+	} else {
+		n.state.Dropped++
+	}
+	n.mu.Unlock()
+	n.next()
+	return room
+}
+
+// next hands the oldest notice to the lane, if it is idle.
+func (n *notices) next() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.queue) == 0 {
+		return
+	}
+	note := n.queue[0]
+	if n.lane.Start(lane.Request{Op: lane.OpOther, Segment: lane.NoSegment, Run: func() error {
+		n.log.Info("notification", "event", note.event, "detail", note.detail, "host", note.host)
+		return nil
+	}}) {
+		n.queue = n.queue[1:]
+		n.state.Sent++
 	}
 }
 
-// start begins to send.
-func (n *notices) start() {
-	go func() {
-		defer close(n.ended)
-		for {
-			select {
-			case note := <-n.queue:
-				n.send(note)
-			case <-n.quit:
-				for range len(n.queue) {
-					n.send(<-n.queue)
-				}
-				return
-			}
-		}
-	}()
+// State tells what was sent.
+func (n *notices) State() mailState {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	state := n.state
+	state.Queued = len(n.queue)
+	return state
 }
 
-func (n *notices) send(note notice) {
-	n.log.Info("notification", "event", note.event, "detail", note.detail, "host", note.host)
-}
+// Lane tells what the lane is doing.
+func (n *notices) Lane() lane.State { return n.lane.State() }
 
-// stop sends what is queued and ends. What is offered after that is lost.
-func (n *notices) stop() {
-	close(n.quit)
-	<-n.ended
-}
+// Close ends the lane.
+func (n *notices) Close() { n.lane.Close() }

@@ -171,7 +171,9 @@ func testConfig(t testing.TB, whiteboardPath string) config.Config {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	cfg := config.Default()
 	cfg.HostID = 3
-	cfg.RunDir, cfg.BrokerSocket = dir, filepath.Join(dir, "broker.socket")
+	cfg.RunDir, cfg.BrokerSocket, cfg.OpsSocket = dir, filepath.Join(dir, "run", "broker.socket"), filepath.Join(dir, "run", "ops.socket")
+	cfg.StateDir, cfg.VMConf, cfg.BrokerConf = dir, filepath.Join(dir, "vm.conf"), filepath.Join(dir, "broker.conf")
+	cfg.SocketOwner = ""
 	cfg.WhiteboardPath, cfg.LockspacePath = whiteboardPath, filepath.Join(dir, "lockspace")
 	cfg.SanlockSocket = filepath.Join(dir, "sanlock.sock")
 	cfg.IOTimeout = time.Second
@@ -179,6 +181,7 @@ func testConfig(t testing.TB, whiteboardPath string) config.Config {
 	timing.Tick, timing.StorageDelay, timing.MonitorInterval = 10*time.Millisecond, 50*time.Millisecond, 50*time.Millisecond
 	timing.StallAfter, timing.ViewLimit = 300*time.Millisecond, time.Second
 	timing.WriteRetryMin, timing.WriteRetryMax = 20*time.Millisecond, 100*time.Millisecond
+	timing.ReconnectMin, timing.ReconnectMax, timing.DomainInterval = 50*time.Millisecond, 200*time.Millisecond, 50*time.Millisecond
 	timing.LeasePoll, timing.RejoinBackoff = 20*time.Millisecond, 50*time.Millisecond
 	timing.ShutdownGrace = 6 * time.Second
 	return cfg

@@ -112,7 +112,7 @@ func TestTheLeaseThroughRPC_S2(t *testing.T) {
 	r.sanlock.set(func(f *fakeSanlock) { f.used = true })
 	ok, err = r.link.ReleaseHostID(ctx)
 	require.NoError(t, err)
-	require.True(t, ok)
+	require.True(t, ok, "begun, and kept")
 	r.eventually("kept for the engine", func() bool {
 		l := r.view().Lease
 		return l.State == brokerlink.LeaseHeld && strings.Contains(l.Detail, "a process holds a resource in it")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/holdfast-ha/holdfast/daemons/broker"
+	"github.com/holdfast-ha/holdfast/daemons/config"
 	"github.com/holdfast-ha/holdfast/daemons/lane"
 	"github.com/holdfast-ha/holdfast/daemons/lease"
 )
@@ -30,7 +31,9 @@ const resetTimeout = time.Minute
 type leaseLane struct {
 	*lane.Lane
 	sanlock   Sanlock
-	lockspace lease.Lockspace
+	lockspace lease.Lockspace // for the loop's goroutine only, as sector is
+	sector    int             // bytes
+	alignMiB  int             // of the lockspace
 	ioTimeout time.Duration
 	timeout   time.Duration // of one command
 	observed  broker.LeaseObserved
@@ -40,8 +43,12 @@ type leaseLane struct {
 	within func(limit time.Duration) (context.Context, context.CancelFunc)
 }
 
-func newLeaseLane(ctx context.Context, sanlock Sanlock, lockspace lease.Lockspace, ioTimeout, timeout time.Duration, in *inbox) *leaseLane {
-	l := &leaseLane{sanlock: sanlock, lockspace: lockspace, ioTimeout: ioTimeout, timeout: timeout}
+func newLeaseLane(ctx context.Context, sanlock Sanlock, cfg config.Config, in *inbox) *leaseLane {
+	l := &leaseLane{
+		sanlock:   sanlock,
+		lockspace: lease.Lockspace{Name: cfg.LockspaceName, HostID: uint64(cfg.HostID), Path: cfg.LockspacePath}, //nolint:gosec // 1 to 2000
+		sector:    512, alignMiB: max(cfg.LockspaceAlign, 1), ioTimeout: cfg.IOTimeout, timeout: cfg.Timing.LeaseTimeout,
+	}
 	l.within = func(limit time.Duration) (context.Context, context.CancelFunc) {
 		return context.WithTimeout(context.WithoutCancel(ctx), limit)
 	}
@@ -55,6 +62,7 @@ func newLeaseLane(ctx context.Context, sanlock Sanlock, lockspace lease.Lockspac
 
 // run starts an operation; false if the lane is busy or closed.
 func (l *leaseLane) run(op broker.LeaseOp) bool {
+	lockspace, sector := l.lockspace, l.sector
 	return l.Start(lane.Request{Op: laneOp(op), Segment: lane.NoSegment, Run: func() error {
 		l.observed = broker.LeaseObserved{Op: op}
 		limit := l.timeout
@@ -63,12 +71,25 @@ func (l *leaseLane) run(op broker.LeaseOp) bool {
 		}
 		ctx, cancel := l.within(limit)
 		defer cancel()
-		err := l.do(ctx, op)
+		err := l.do(ctx, lockspace, sector, op)
 		if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%w: %w", broker.ErrSanlockGone, err)
 		}
+		if errors.Is(err, lease.ErrHostIDHeld) {
+			return fmt.Errorf("%w: %w", broker.ErrHostIDTaken, err)
+		}
 		return err
 	}})
+}
+
+// use takes the lockspace to be at path from the next operation on.
+func (l *leaseLane) use(path string, sector int) {
+	if path != "" {
+		l.lockspace.Path = path
+	}
+	if sector != 0 {
+		l.sector = sector
+	}
 }
 
 func laneOp(op broker.LeaseOp) lane.Op {
@@ -79,39 +100,53 @@ func laneOp(op broker.LeaseOp) lane.Op {
 		return lane.OpLeaseLeave
 	case broker.LeaseReset:
 		return lane.OpLeaseInit
+	case broker.LeaseExamine:
+		return lane.OpReadBack
 	case broker.LeasePoll:
 	}
 	return lane.OpLease
 }
 
-func (l *leaseLane) do(ctx context.Context, op broker.LeaseOp) error {
+func (l *leaseLane) do(ctx context.Context, lockspace lease.Lockspace, sector int, op broker.LeaseOp) error {
 	switch op {
 	case broker.LeaseJoin:
-		err := l.sanlock.AddLockspace(ctx, l.lockspace, true, l.ioTimeout)
+		err := l.sanlock.AddLockspace(ctx, lockspace, true, l.ioTimeout)
 		if errors.Is(err, lease.ErrAlreadyHeld) || errors.Is(err, lease.ErrInProgress) {
 			return nil
 		}
 		return err
 	case broker.LeaseLeave:
-		return l.leave(ctx)
+		return l.leave(ctx, lockspace)
 	case broker.LeaseReset:
-		return l.reset(ctx)
+		return l.reset(ctx, lockspace, sector)
+	case broker.LeaseExamine:
+		return l.examine(lockspace)
 	case broker.LeasePoll:
 	}
-	seen, err := l.poll(ctx)
+	seen, err := l.poll(ctx, lockspace)
 	l.observed.Seen = seen
 	return err
 }
 
+// examine reads from storage who holds this host id.
+func (l *leaseLane) examine(lockspace lease.Lockspace) error {
+	record, err := lease.ReadDeltaLease(lockspace.Path, int(lockspace.HostID)) //nolint:gosec // 1 to 2000
+	if err != nil {
+		return err
+	}
+	l.observed.Owner = broker.LeaseOwner{Name: record.OwnerName, Timestamp: record.Timestamp, Generation: record.Generation}
+	return nil
+}
+
 // poll asks what sanlock knows of the lockspace.
-func (l *leaseLane) poll(ctx context.Context) (broker.LeaseSeen, error) {
-	s, known, err := l.sanlock.LockspaceStatus(ctx, l.lockspace.Name)
+func (l *leaseLane) poll(ctx context.Context, lockspace lease.Lockspace) (broker.LeaseSeen, error) {
+	s, known, err := l.sanlock.LockspaceStatus(ctx, lockspace.Name)
 	switch {
 	case err != nil:
 		return broker.SeenAbsent, err
 	case !known:
 		return broker.SeenAbsent, nil
-	case s.HostID != l.lockspace.HostID || s.Path != l.lockspace.Path || s.Offset != l.lockspace.Offset:
+	case s.HostID != lockspace.HostID || s.Path != lockspace.Path || s.Offset != lockspace.Offset:
 		return broker.SeenOther, nil
 	case s.Joining():
 		return broker.SeenAdding, nil
@@ -123,8 +158,8 @@ func (l *leaseLane) poll(ctx context.Context) (broker.LeaseSeen, error) {
 
 // leave begins to remove the lockspace, unless a registered process holds a lease in it: sanlock would kill that
 // process, which is the engine.
-func (l *leaseLane) leave(ctx context.Context) error {
-	err := l.sanlock.RemUnusedLockspace(ctx, l.lockspace, true)
+func (l *leaseLane) leave(ctx context.Context, lockspace lease.Lockspace) error {
+	err := l.sanlock.RemUnusedLockspace(ctx, lockspace, true)
 	switch {
 	case errors.Is(err, lease.ErrBusy):
 		return fmt.Errorf("%w: a process holds a resource in it: %w", broker.ErrLeaseInUse, err)
@@ -134,11 +169,10 @@ func (l *leaseLane) leave(ctx context.Context) error {
 	return err
 }
 
-// reset writes an empty lockspace. Hosted-engine lockspaces have areas of 1 MiB.
-func (l *leaseLane) reset(ctx context.Context) error {
-	fresh := l.lockspace
+// reset writes an empty lockspace. Hosted-engine lockspaces have areas of 1 MiB, unless lockspace_align says otherwise.
+func (l *leaseLane) reset(ctx context.Context, fresh lease.Lockspace, sector int) error {
 	fresh.HostID = 0
-	flags, _, err := lease.Geometry(512, 1)
+	flags, _, err := lease.Geometry(sector, l.alignMiB)
 	if err != nil {
 		return err
 	}

@@ -6,23 +6,22 @@ import (
 	"github.com/holdfast-ha/holdfast/daemons/broker"
 )
 
-// settings derives the core's settings.
-func settings(options Options) broker.Settings {
+// settings derives the core's settings. must tells whether there is storage to connect; missing is why there is none.
+func settings(options Options, must bool, missing string) broker.Settings {
 	cfg, t := options.Config, options.Config.Timing
 	set := broker.Settings{
-		HostID:       cfg.HostID,
+		HostID: cfg.HostID, MustConnect: must, StorageMissing: missing, Sector: cfg.SectorSize, LockspaceAlign: cfg.LockspaceAlign,
 		StorageDelay: t.StorageDelay, FullScan: t.FullScanInterval, StallAfter: t.StallAfter, ViewLimit: t.ViewLimit,
 		AliveLimit: t.HostAliveTimeout, RetryMin: t.WriteRetryMin, RetryMax: t.WriteRetryMax,
 		LeasePoll: t.LeasePoll, LeaseRetry: t.RejoinBackoff,
 		// sanlock itself gives a lease up when eight I/O timeouts have passed since the last renewal.
-		LeaseLife:  8 * cfg.IOTimeout,
-		DrainLimit: t.ShutdownGrace / 2,
-		StopLimit:  t.ShutdownGrace * 8 / 10,
+		LeaseLife:      8 * cfg.IOTimeout,
+		DrainLimit:     t.ShutdownGrace / 2,
+		StopLimit:      t.ShutdownGrace * 8 / 10,
+		ReconnectAfter: t.ReconnectAfter, ReconnectMin: t.ReconnectMin, ReconnectMax: t.ReconnectMax,
+		DomainInterval: t.DomainInterval, DomainDelayLimit: t.DomainDelayLimit,
 	}
-	if cfg.WhiteboardPath == "" && options.Storage == nil {
-		set.StorageMissing = "whiteboard_path is not set"
-	}
-	if cfg.LockspacePath == "" {
+	if !must && cfg.LockspacePath == "" {
 		set.LeaseMissing = "lockspace_path is not set"
 	}
 	if cfg.TimeFactor != 1 {

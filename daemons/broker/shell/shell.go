@@ -4,121 +4,148 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/daemons/broker"
+	"github.com/holdfast-ha/holdfast/daemons/broker/shell/door"
+	"github.com/holdfast-ha/holdfast/daemons/brokerlink"
 	"github.com/holdfast-ha/holdfast/daemons/clock"
-	"github.com/holdfast-ha/holdfast/daemons/config"
+	"github.com/holdfast-ha/holdfast/daemons/health"
 	"github.com/holdfast-ha/holdfast/daemons/lease"
 	"github.com/holdfast-ha/holdfast/daemons/monitor"
-	"github.com/holdfast-ha/holdfast/daemons/vm"
+	"github.com/holdfast-ha/holdfast/daemons/ops"
+	"github.com/holdfast-ha/holdfast/daemons/ovf"
+	"github.com/holdfast-ha/holdfast/daemons/storage"
 	"github.com/holdfast-ha/holdfast/daemons/xmlrpc"
 )
-
-// Options are what a broker runs with. Config, Log and VM are required.
-type Options struct {
-	Config config.Config
-	Log    *slog.Logger // must not block; package journal's does not
-	VM     vm.Driver    // only its Status is used
-
-	Storage Storage              // nil: the volume at Config.WhiteboardPath
-	Sanlock Sanlock              // nil: the daemon at Config.SanlockSocket
-	Notify  func(string) error   // tells the service manager READY=1 and STOPPING=1; nil: nobody
-	Serving func(address string) // called once the socket is there; nil: nobody
-}
-
-// Check returns what makes the configuration unusable for a broker, beyond what package config finds; nil if nothing does.
-func (o Options) Check() error {
-	if err := settings(o).Check(); err != nil {
-		return err
-	}
-	_, err := livelinessOf(o.Config)
-	return err
-}
-
-// ErrGaveUp is the error of a broker that ended in order and had to leave something undone: a record that storage did
-// not take, or a lease that sanlock did not take back.
-var ErrGaveUp = errors.New("broker ended, but gave up")
 
 // shell is a running broker.
 type shell struct {
 	Options
-	started clock.Mono
-	inbox   *inbox
-	calls   *calls
-	core    broker.Core // for the goroutine of loop only
-	engine  string      // the last problem told to the core; for the goroutine of loop only
+	started   clock.Mono
+	inbox     *inbox
+	calls     *calls
+	core      broker.Core     // for the goroutine of loop only
+	observer  observer        // for the goroutine of loop only
+	stopped   *broker.Stopped // set when the core has ended; for the goroutine of loop only
+	attendant *attendant
 
-	snapshot atomic.Pointer[broker.Snapshot]
+	snapshot  atomic.Pointer[broker.Snapshot]
+	volumes   atomic.Pointer[storage.Volumes] // as last connected; nil before
+	changed   bell                            // rings with every snapshot
+	encodings encodings
+	warming   sync.WaitGroup
+	cool      context.CancelFunc // ends the warming
+
 	storage  *storageLanes
 	lease    *leaseLane
+	mount    *mountLane
+	domain   *domainLane
+	room     *ovf.Room
+	courier  courier
 	monitors *monitor.Set
-	notices  *notices
+	guests   door.Guests
+	metrics  Metrics // nil: none
 	server   *xmlrpc.Server
-	stopped  *broker.Stopped // set when the core has ended; for the goroutine of loop only
+	ops      *ops.Server
 }
 
-// Run serves until ctx ends, then ends in order within shutdown_grace. The error is nil, or matches ErrGaveUp, or says
-// why the broker could not begin.
+// Run serves until ctx ends, or until its socket is lost, then ends in order within shutdown_grace. The error is nil, or
+// matches ErrGaveUp, ErrNoListener or both, or says why the broker could not begin.
 func Run(ctx context.Context, options Options) error {
 	s, err := assemble(ctx, options)
 	if err != nil {
 		return err
 	}
 	defer s.dismantle(ctx)
-	sock, err := listen(ctx, options.Config.BrokerSocket, options.Config.SocketMode)
+	doors, err := s.openDoors(ctx)
 	if err != nil {
 		return err
 	}
 	// The first snapshot is there before the first client.
 	s.step(broker.Tick{})
-	served := make(chan error, 1)
-	go func() { served <- s.server.Serve(sock) }()
-	s.Log.Info("serving", "socket", options.Config.BrokerSocket, "host_id", options.Config.HostID)
-	s.tellManager("READY=1")
+	s.attendant = newAttendant(options, doors.broker, s.statusLine)
+	defer func() { s.attendant.stop(options.Config.Timing.ShutdownGrace / 10) }()
+	doors.serve(s)
+	s.Log.Info("serving", "socket", doors.broker.Path(), "ops_socket", doors.ops.Path(), "host_id", options.Config.HostID)
+	s.attendant.say("READY=1")
 	if options.Serving != nil {
-		options.Serving(options.Config.BrokerSocket)
+		options.Serving(doors.broker.Path())
 	}
-	loopErr := s.loop(ctx, served)
-	return errors.Join(loopErr, s.hangUp(ctx, sock))
+	loopErr := s.loop(ctx, doors)
+	return errors.Join(loopErr, s.hangUp(ctx, doors))
 }
 
-// assemble makes everything but the socket.
+// assemble makes everything but the sockets.
 func assemble(ctx context.Context, options Options) (*shell, error) {
 	if options.Log == nil || options.VM == nil {
 		return nil, errors.New("broker: options Log and VM are required")
 	}
-	cfg := options.Config
-	s := &shell{Options: options, started: clock.Now(), inbox: newInbox(), calls: newCalls(), notices: newNotices(options.Log)}
-	core, err := broker.NewCore(settings(options), s.started)
+	cfg, t := options.Config, options.Config.Timing
+	in := newInbox()
+	s := &shell{Options: options, started: clock.Now(), inbox: in, calls: newCalls(in), observer: observer{told: map[health.Code]string{}}}
+	note := func(text string) { s.Log.Warn("storage", "detail", text) }
+	driver, must, missing := newDriver(options, note)
+	core, err := broker.NewCore(settings(options, must, missing), s.started)
 	if err != nil {
 		return nil, err
 	}
 	s.core = core
-	if s.monitors, err = newMonitors(s); err != nil {
+	if _, err := livelinessOf(cfg); err != nil {
 		return nil, err
 	}
-	if s.Storage == nil {
-		s.Storage = newVolume(cfg.WhiteboardPath, cfg.HostID)
-	}
 	if s.Sanlock == nil {
-		s.Sanlock = lease.Client{Socket: cfg.SanlockSocket, Timeout: cfg.Timing.LeaseTimeout}
+		s.Sanlock = lease.Client{Socket: cfg.SanlockSocket, Timeout: t.LeaseTimeout}
 	}
-	s.storage = newStorageLanes(s.Storage, cfg.HostID, s.inbox)
-	lockspace := lease.Lockspace{Name: cfg.LockspaceName, HostID: uint64(cfg.HostID), Path: cfg.LockspacePath}
-	s.lease = newLeaseLane(ctx, s.Sanlock, lockspace, cfg.IOTimeout, cfg.Timing.LeaseTimeout, s.inbox)
-	s.server = s.newServer() //nolint:contextcheck // the server has a context of its own, which Shutdown ends
-	s.notices.start()
+	var remarks []string
+	s.guests, remarks = door.NewGuests(cfg.AllowUsers)
+	s.remark(remarks)
+
+	s.room = newRoom(cfg)
+	if s.monitors, err = newMonitors(s); err != nil {
+		s.room.Close()
+		return nil, err
+	}
+	s.storage = newStorageLanes(s.Storage, cfg.HostID, in)
+	s.storage.use(cfg.WhiteboardPath)
+	s.lease = newLeaseLane(ctx, s.Sanlock, cfg, in)
+	s.lease.use(cfg.LockspacePath, cfg.SectorSize)
+	s.mount = newMountLane(ctx, driver, mountLimit(cfg), in)
+	s.domain = newDomainLane(ctx, newDomainMonitor(s), t.DomainWait, in)
+	s.courier = newNotices(s.Log)
+	if options.Metrics != nil {
+		s.metrics = options.Metrics(source{s})
+	}
+	s.ops = s.newOps()       //nolint:contextcheck // the servers have contexts of their own, which Shutdown ends
+	s.server = s.newServer() //nolint:contextcheck // as above
+	warm, cool := context.WithCancel(context.WithoutCancel(ctx))
+	s.cool = cool
+	s.warming.Go(func() { s.encodings.keepWarm(warm, &s.changed, s.snapshot.Load) })
 	return s, nil
 }
 
+// remark logs what could not be had and hinders nothing.
+func (s *shell) remark(remarks []string) {
+	for _, text := range remarks {
+		s.Log.Warn("configuration", "detail", text)
+	}
+}
+
 // loop owns the core until it has ended.
-func (s *shell) loop(ctx context.Context, served <-chan error) error {
+func (s *shell) loop(ctx context.Context, doors *doors) error {
 	ticker := time.NewTicker(s.Config.Timing.Tick)
 	defer ticker.Stop()
 	stop := ctx.Done()
+	served, gone := doors.served, s.attendant.lost
+	var lost error
+	end := func(why string) {
+		s.Log.Info("stopping", "grace", s.Config.Timing.ShutdownGrace.String(), "why", why)
+		s.attendant.say("STOPPING=1")
+		s.step(broker.Stop{})
+		stop, served, gone = nil, nil, nil
+	}
 	for s.stopped == nil {
 		select {
 		case <-s.inbox.ready:
@@ -126,29 +153,51 @@ func (s *shell) loop(ctx context.Context, served <-chan error) error {
 				s.step(ev)
 			}
 		case <-ticker.C:
-			s.observeEngine()
-			s.step(broker.Tick{})
+			s.observe()
+			s.step(broker.Tick{Others: s.others()})
 		case <-stop:
-			stop = nil
-			s.Log.Info("stopping", "grace", s.Config.Timing.ShutdownGrace.String())
-			s.tellManager("STOPPING=1")
-			s.step(broker.Stop{})
+			end("asked to")
 		case err := <-served:
-			return err
+			lost = fmt.Errorf("%w: %w", ErrNoListener, err)
+			end(lost.Error())
+		case err := <-gone:
+			lost = fmt.Errorf("%w: %w", ErrNoListener, err)
+			end(lost.Error())
 		}
+		s.attendant.turn()
 	}
 	if s.stopped.Clean {
 		s.Log.Info("stopped", "detail", s.stopped.Detail)
-		return nil
+		return lost
 	}
-	return fmt.Errorf("%w: %s", ErrGaveUp, s.stopped.Detail)
+	return errors.Join(lost, fmt.Errorf("%w: %s", ErrGaveUp, s.stopped.Detail))
 }
 
 // step feeds the core one event and carries out what follows.
 func (s *shell) step(ev broker.Event) {
+	if done, ok := ev.(mounted); ok {
+		s.attach(done)
+		ev = done.MountDone
+	}
 	for _, effect := range s.core.Step(clock.Now(), ev) {
 		s.carryOut(effect)
 	}
+}
+
+// attach tells the lanes where the volumes are, before the core lets them be used.
+func (s *shell) attach(done mounted) {
+	if done.Err != nil {
+		return
+	}
+	v := done.volumes
+	s.volumes.Store(&v)
+	if done.Op == broker.MountDisconnect {
+		s.room.Attach(ovf.Sources{})
+		return
+	}
+	s.storage.use(v.Whiteboard)
+	s.lease.use(v.Lockspace, v.Sector)
+	s.room.Attach(sourcesOf(s.Config, v))
 }
 
 // carryOut does one effect. None of them blocks.
@@ -167,8 +216,17 @@ func (s *shell) carryOut(effect broker.Effect) {
 		if !s.lease.run(e.Op) {
 			s.inbox.push(broker.LeaseObserved{Op: e.Op, Err: errLaneBusy, Started: now, Ended: now})
 		}
+	case broker.StartMount:
+		if !s.mount.run(e.Op) {
+			s.inbox.push(broker.MountDone{Op: e.Op, Err: errLaneBusy, Started: now, Ended: now})
+		}
+	case broker.StartDomain:
+		if !s.domain.run(e) {
+			s.inbox.push(broker.DomainDone{Op: e.Op, Err: errLaneBusy, Started: now, Ended: now})
+		}
 	case broker.Publish:
 		s.snapshot.Store(e.Snapshot)
+		s.changed.ring()
 	case broker.Reply:
 		s.calls.answer(e)
 	case broker.Stopped:
@@ -194,41 +252,37 @@ func (s *shell) tell(effect broker.Effect) {
 		s.Log.Info("lane recovered", "lane", e.Lane, "op", e.Op, "segment", e.Segment, "blocked_s", e.For.Seconds())
 	case broker.LeaseChanged:
 		s.Log.Info("lease", "state", e.State.String(), "detail", e.Detail)
+	case broker.StorageChanged:
+		s.Log.Info("storage", "state", e.State, "detail", e.Detail)
 	}
-}
-
-func (s *shell) tellManager(state string) {
-	if s.Notify == nil {
-		return
-	}
-	if err := s.Notify(state); err != nil {
-		s.Log.Warn("service manager not told", "state", state, "error", err.Error())
-	}
-}
-
-// hangUp ends the server and takes the socket's name away.
-func (s *shell) hangUp(ctx context.Context, sock *socket) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Config.Timing.ShutdownGrace/10)
-	defer cancel()
-	removeErr := sock.remove()
-	if err := s.server.Shutdown(ctx); err != nil {
-		s.Log.Warn("clients cut off", "error", err.Error())
-	}
-	if removeErr != nil {
-		return fmt.Errorf("remove broker_socket: %w", removeErr)
-	}
-	return nil
 }
 
 // dismantle ends what assemble began. A lane that is stuck is abandoned: it is the only goroutine that may be.
 func (s *shell) dismantle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Config.Timing.ShutdownGrace/10)
 	defer cancel()
+	s.cool()
+	s.warming.Wait()
 	if err := s.monitors.Close(ctx); err != nil {
 		s.Log.Warn("submonitors abandoned", "error", err.Error())
 	}
-	s.notices.stop()
+	s.courier.Close()
 	s.storage.writer.Close()
 	s.storage.reader.Close()
 	s.lease.Close()
+	s.mount.Close()
+	s.domain.Close()
+	s.room.Close()
 }
+
+var _ ops.Source = source{}
+
+// source is the broker as the operations API sees it.
+type source struct{ s *shell }
+
+func (o source) Status() brokerlink.Status { return o.s.status() }
+func (o source) View() brokerlink.View     { return o.s.wholeView() }
+func (o source) Lanes() brokerlink.Lanes   { return o.s.laneViews() }
+func (o source) Health() brokerlink.Health { return o.s.health() }
+func (o source) Changed() <-chan struct{}  { return o.s.changed.heard() }
+func (o source) Clients() int              { return o.s.server.Stats().Clients }

@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/holdfast-ha/holdfast/daemons/broker"
@@ -33,14 +34,16 @@ func (v *volume) Pass(full bool) (segmentfile.Pass, error) { return v.reader.Pas
 
 // storageLanes are the writer and the reader.
 type storageLanes struct {
-	storage        Storage
+	storage        Storage // nil while there is none; for the loop's goroutine only
+	fixed          bool    // storage was given and does not follow what is connected
+	path           string
 	hostID         int
 	writer, reader *lane.Lane
 	pass           broker.Pass // result of the pass in flight; belongs to the reader's thread
 }
 
 func newStorageLanes(storage Storage, hostID int, in *inbox) *storageLanes {
-	s := &storageLanes{storage: storage, hostID: hostID}
+	s := &storageLanes{storage: storage, fixed: storage != nil, hostID: hostID}
 	s.writer = lane.New(broker.WriterLane, func(d lane.Done) {
 		in.push(broker.WriteDone{Segment: d.Segment, Err: d.Err, Started: d.Started, Ended: d.Ended})
 	})
@@ -52,10 +55,25 @@ func newStorageLanes(storage Storage, hostID int, in *inbox) *storageLanes {
 	return s
 }
 
+// use takes the whiteboard to be at path from the next operation on. One that is in flight keeps its own.
+func (s *storageLanes) use(path string) {
+	if s.fixed || path == "" || path == s.path {
+		return
+	}
+	s.path, s.storage = path, newVolume(path, s.hostID)
+}
+
+// errNotConnected cannot happen while the core starts nothing before storage is connected.
+var errNotConnected = errors.New("the storage is not connected")
+
 // write starts a write; false if the lane is busy or closed.
 func (s *storageLanes) write(e broker.StartWrite) bool {
+	storage := s.storage
 	return s.writer.Start(lane.Request{Op: lane.OpWrite, Segment: e.Segment, Run: func() error {
-		return s.storage.Write(e.Segment, e.Data)
+		if storage == nil {
+			return errNotConnected
+		}
+		return storage.Write(e.Segment, e.Data)
 	}})
 }
 
@@ -65,9 +83,13 @@ func (s *storageLanes) read(full bool) bool {
 	if full {
 		op = lane.OpScan
 	}
+	storage := s.storage
 	return s.reader.Start(lane.Request{Op: op, Segment: lane.NoSegment, Run: func() error {
+		if storage == nil {
+			return errNotConnected
+		}
 		started := clock.Now()
-		found, err := s.storage.Pass(full)
+		found, err := storage.Pass(full)
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/holdfast-ha/holdfast/daemons/broker"
 	"github.com/holdfast-ha/holdfast/daemons/brokerlink"
 	"github.com/holdfast-ha/holdfast/daemons/clock"
 	"github.com/holdfast-ha/holdfast/daemons/health"
@@ -20,30 +21,58 @@ func age(now, at clock.Mono) float64 {
 	return max(now.Sub(at).Seconds(), 0)
 }
 
-// getView: -> the whiteboard and the lease, with ages.
+// getView: -> the whiteboard and the lease, with ages. The segments' data are sent as they were encoded when they changed.
 func (s *shell) getView(_ context.Context, args []any) (any, error) {
 	if err := xmlrpc.Count(args, 0); err != nil {
 		return nil, err
 	}
-	now := clock.Now()
 	snap := s.snapshot.Load()
+	encoded := s.encodings.ask(snap)
+	view := s.view(snap).Value() // without data, for those are replaced here
+	for i := range view {
+		if view[i].Name != "segments" {
+			continue
+		}
+		segments, _ := view[i].Value.([]any)
+		for n := range segments {
+			segment, _ := segments[n].(xmlrpc.Struct)
+			for m := range segment {
+				if segment[m].Name == "data" {
+					segment[m].Value = xmlrpc.Raw{encoded.segments[n].value}
+				}
+			}
+		}
+	}
+	return view, nil
+}
+
+// view returns the whiteboard and the lease as of now, without the segments' data.
+func (s *shell) view(snap *broker.Snapshot) brokerlink.View {
+	now := clock.Now()
 	view := brokerlink.View{
 		Now:      now.Seconds(),
 		ReadAge:  age(now, snap.Reader.LastAt),
 		Segments: make([]brokerlink.SegmentView, 0, len(snap.Segments)),
-		Lease: brokerlink.LeaseView{
-			State: snap.Lease.State.String(), HostID: snap.Lease.HostID, Since: snap.Lease.Since.Seconds(),
-			Age: age(now, snap.Lease.ConfirmedAt), Detail: snap.Lease.Detail,
-		},
-		Storage: snap.Storage,
+		Lease:    leaseView(now, snap),
+		Storage:  snap.Storage,
 	}
 	for _, state := range snap.Segments {
 		view.Segments = append(view.Segments, brokerlink.SegmentView{
-			HostID: state.Segment, Data: state.Data[:], Source: state.Source.String(), Age: age(now, state.At),
+			HostID: state.Segment, Source: state.Source.String(), Age: age(now, state.At),
 			Pending: state.Pending, Durable: state.Durable, DurableAge: age(now, state.DurableAt),
 		})
 	}
-	return view.Value(), nil
+	return view
+}
+
+// wholeView is view with the data.
+func (s *shell) wholeView() brokerlink.View {
+	snap := s.snapshot.Load()
+	view := s.view(snap)
+	for i, state := range snap.Segments {
+		view.Segments[i].Data = state.Data[:]
+	}
+	return view
 }
 
 // getLanes: -> what each lane is doing, from the lanes' own atomics.
@@ -51,10 +80,13 @@ func (s *shell) getLanes(_ context.Context, args []any) (any, error) {
 	if err := xmlrpc.Count(args, 0); err != nil {
 		return nil, err
 	}
+	return s.laneViews().Value(), nil
+}
+
+func (s *shell) laneViews() brokerlink.Lanes {
 	now := clock.Now()
 	lanes := brokerlink.Lanes{Now: now.Seconds()}
-	for _, l := range []*lane.Lane{s.storage.writer, s.storage.reader, s.lease.Lane} {
-		state := l.State()
+	for _, state := range s.lanes() {
 		view := brokerlink.LaneView{
 			Name: state.Name, TID: state.TID, Busy: state.Busy, Op: state.Op.String(), Segment: state.Segment, Since: state.Since.Seconds(),
 			Completed: int(state.Completed - state.Failed), Failed: int(state.Failed),
@@ -65,7 +97,7 @@ func (s *shell) getLanes(_ context.Context, args []any) (any, error) {
 		}
 		lanes.Lanes = append(lanes.Lanes, view)
 	}
-	return lanes.Value(), nil
+	return lanes
 }
 
 func blockedFor(now clock.Mono, state lane.State) time.Duration {
@@ -80,6 +112,10 @@ func (s *shell) getHealth(_ context.Context, args []any) (any, error) {
 	if err := xmlrpc.Count(args, 0); err != nil {
 		return nil, err
 	}
+	return s.health().Value(), nil
+}
+
+func (s *shell) health() brokerlink.Health {
 	now := clock.Now()
 	warnings := s.warnings(now)
 	answer := brokerlink.Health{
@@ -92,7 +128,7 @@ func (s *shell) getHealth(_ context.Context, args []any) (any, error) {
 			Since: w.Since.Seconds(), Age: age(now, w.Since),
 		})
 	}
-	return answer.Value(), nil
+	return answer
 }
 
 // warnings returns what is visible now. A stall and a blind reader are found here too, so that they show even if the

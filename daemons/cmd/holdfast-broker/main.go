@@ -9,7 +9,7 @@
 // Exit codes:
 //
 //	0  stopped in order, or --version, --help or --check had nothing to complain about
-//	1  the configuration cannot be used, or the broker could not begin
+//	1  the configuration cannot be used, the broker could not begin, or it stopped in order because its socket was lost
 //	2  wrong command line
 //	3  stopped, but a record could not be written or the host id could not be given back in time
 //	4  the orderly stop itself did not end within its grace period

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -126,11 +127,15 @@ func TestTheProcessTellsSystemdAndObeysSIGTERM(t *testing.T) {
 	require.NoError(t, err)
 	defer manager.Close()
 	told := func() string {
-		var buf [64]byte
-		require.NoError(t, manager.SetReadDeadline(time.Now().Add(patience)))
-		n, err := manager.Read(buf[:])
-		require.NoError(t, err)
-		return string(buf[:n])
+		var buf [1024]byte
+		for {
+			require.NoError(t, manager.SetReadDeadline(time.Now().Add(patience)))
+			n, err := manager.Read(buf[:])
+			require.NoError(t, err)
+			if text := string(buf[:n]); !strings.HasPrefix(text, "STATUS=") {
+				return text
+			}
+		}
 	}
 	cmd := exec.Command(os.Args[0], "--config", path)
 	cmd.Env = append(os.Environ(), asProgram+"=1", "NOTIFY_SOCKET="+notify)

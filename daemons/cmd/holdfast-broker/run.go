@@ -32,13 +32,16 @@ func run(ctx context.Context, args []string, std stdio) int {
 	if engine == nil {
 		engine = vm.None()
 	}
-	options := shell.Options{Config: cfg, VM: engine, Notify: process.TellSystemd}
+	options := shell.Options{Config: cfg, VM: engine, Version: process.Version(), Metrics: newMetrics}
 	if err := options.Check(); err != nil {
 		return line.Refuse(std.err, err)
 	}
 	if line.Check {
 		fmt.Fprintf(std.out, "%s: ok, host id %d, whiteboard %q, socket %s\n", line.Path, cfg.HostID, cfg.WhiteboardPath, cfg.BrokerSocket)
 		return process.ExitOK
+	}
+	if err := underManager(&options, std.err); err != nil {
+		return line.Refuse(std.err, err)
 	}
 	return serve(ctx, options, std.err)
 }
@@ -51,8 +54,8 @@ func serve(ctx context.Context, options shell.Options, log io.Writer) int {
 	grace := cfg.Timing.ShutdownGrace
 	// Whatever the orderly stop may hang in, the process ends.
 	defer process.EndForced(ctx, grace+grace/4, func() { os.Exit(process.ExitForced) })()
-	logger.Info("broker starts", "version", process.Version(), "host_id", cfg.HostID, "whiteboard", cfg.WhiteboardPath,
-		"lockspace", cfg.LockspacePath, "vm_driver", cfg.VMDriver, "time_factor", cfg.TimeFactor)
+	logger.Info("broker starts", "version", options.Version, "host_id", cfg.HostID, "whiteboard", cfg.WhiteboardPath,
+		"lockspace", cfg.LockspacePath, "vm_driver", cfg.VMDriver, "time_factor", cfg.TimeFactor, "watchdog", watchdogOf(options))
 	code := outcome(logger, shell.Run(ctx, options))
 	flush, done := context.WithTimeout(context.WithoutCancel(ctx), grace/10)
 	defer done()
