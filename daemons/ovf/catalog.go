@@ -24,7 +24,7 @@ type Catalog interface {
 	Prepare(ctx context.Context, v Volume) (string, error)
 }
 
-// ErrNoDescription: nobody keeps a description of the volume.
+// ErrNoDescription says that nobody keeps a description of the volume.
 var ErrNoDescription = errors.New("the volume has no description")
 
 // PathCatalog are volumes that were named by their path. A file PATH.meta beside one holds its description as VDSM keeps it.

@@ -29,7 +29,7 @@ type Description struct {
 // maxDescription bounds what is parsed, in bytes; VDSM keeps at most 210 bytes in old domains and some hundred in new ones.
 const maxDescription = 8192
 
-// ErrOther: the description is that of another kind of volume.
+// ErrOther says that the description is that of another kind of volume.
 var ErrOther = errors.New("not an OVF_STORE")
 
 // ParseDescription reads the text. ErrOther tells that the volume is something else; another error that it is an OVF_STORE whose description
