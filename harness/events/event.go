@@ -104,7 +104,7 @@ type Agent struct {
 
 // Lane is one look at one lane: what the broker says (get_lanes) beside what the kernel says (/proc).
 type Lane struct {
-	Name     string  `json:"name"` // ha-writer, ha-reader, ha-lease
+	Name     string  `json:"name"` // ha-writer, ha-reader, ha-lease, ...
 	TID      int     `json:"tid,omitempty"`
 	Busy     bool    `json:"busy"`
 	Op       string  `json:"op,omitempty"`

@@ -3,12 +3,8 @@ package run
 import (
 	"context"
 	"fmt"
-	"maps"
-	"path/filepath"
-	"slices"
 	"strings"
 
-	"github.com/holdfast-ha/holdfast/fixtures/standin/control"
 	"github.com/holdfast-ha/holdfast/harness/scenario"
 	"github.com/holdfast-ha/holdfast/harness/tier/container"
 )
@@ -32,17 +28,20 @@ func (r *runner) tell(ctx context.Context, s *scenario.Tell) (ok bool, detail st
 		return false, err.Error()
 	}
 	told := values(s.Settings)
-	var state map[string]string
+	var state string
 	err = within(ctx, rpcDeadline, func(ctx context.Context) (err error) {
-		state, err = control.Tell(ctx, filepath.Join(host.SockDir, string(s.Program)+".sock"), told)
+		state, err = host.Tell(ctx, string(s.Program), told)
 		return err
 	})
 	if err != nil {
 		return false, err.Error()
 	}
 	var now []string
-	for _, key := range slices.Sorted(maps.Keys(told)) {
-		now = append(now, key+"="+state[key])
+	for line := range strings.Lines(state) {
+		key, _, _ := strings.Cut(line, "=")
+		if _, asked := told[key]; asked {
+			now = append(now, strings.TrimSpace(line))
+		}
 	}
 	return true, "it says " + strings.Join(now, " ")
 }

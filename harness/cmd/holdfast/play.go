@@ -46,6 +46,10 @@ DIR/cluster.json says where everything is; every broker_socket there can be used
 	cmd.Flags().StringVar(&o.RunDir, "out", "", "run directory (default runs/up-DATE-TIME)")
 	cmd.Flags().Float64Var(&o.TimeFactor, "time-factor", 0.1, "multiplies the daemons' timings; 1 is production")
 	cmd.Flags().DurationVar(&o.IOTimeout, "io-timeout", 2*time.Second, "sanlock's io_timeout, whole seconds")
+	cmd.Flags().BoolVar(&o.VDSM, "vdsm", false, "a stand-in for VDSM on every host")
+	cmd.Flags().BoolVar(&o.SMTP, "smtp", false, "a mail server on every host that keeps what it is sent")
+	cmd.Flags().BoolVar(&o.OVF, "ovf", false, "two OVF_STOREs and the shared configuration")
+	cmd.Flags().IntVar(&o.Sector, "sector", 512, "sector size of the lockspace in bytes, 512 or 4096")
 	cmd.Flags().StringVar(&o.BinDir, "bin", "", "directory of the daemons' binaries (default: where holdfast lies)")
 	return cmd
 }
@@ -81,7 +85,10 @@ func newFault() *cobra.Command {
 		Example: `  holdfast fault hang media op=write file=whiteboard segment=2
   holdfast fault slow media by=200ms
   holdfast fault freeze nfs
-  holdfast fault drop path for=host2`,
+  holdfast fault fail media error=EIO op=write
+  holdfast fault freeze sanlock for=host2
+  holdfast fault drop path for=host2
+  holdfast fault mount dead for=host2`,
 		Args: atLeastOne("a fault, in the words of a scenario"),
 		RunE: func(cmd *cobra.Command, words []string) error {
 			fault, err := scenario.ParseFault(strings.Join(words, " "))
