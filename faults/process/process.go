@@ -100,10 +100,10 @@ func (f *Fault) Inject(ctx context.Context) error {
 	return f.o.Signaller.Signal(ctx, syscall.SIGSTOP)
 }
 
-// Prove wants the process in state T, with every thread that is not blocked in the kernel, and an own request unanswered until its
-// deadline. A refused connection is no proof: a stopped program refuses nothing.
+// Prove wants the process in state T, and gives its threads some time to stop too, and an own request unanswered until its deadline. A refused connection is no proof: a stopped program refuses nothing.
 func (f *Fault) Prove(ctx context.Context) (string, error) {
-	s, err := f.await(ctx, func(s State) bool { return s.Letter == "T" })
+	// All threads stop, but for those that are blocked in the kernel; what counts is the first.
+	s, err := f.await(ctx, func(s State) bool { return s.Letter == "T" && s.Stopped == s.Threads })
 	switch {
 	case err != nil:
 		return "", err

@@ -8,11 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/holdfast-ha/holdfast/faults/faultfs"
 	"github.com/holdfast-ha/holdfast/harness/needs"
 )
 
@@ -31,19 +33,44 @@ func beChild() error {
 			return err
 		}
 	}
+	if os.Getenv(childEnv+"_FAULTS") != "" {
+		if err := breakThings(context.Background(), c); err != nil {
+			return err
+		}
+	}
 	fmt.Println("ready", c.RunID)
 	time.Sleep(2 * time.Minute) // it is killed before
 	return errors.New("nobody killed this process")
 }
 
+// breakThings leaves a stopped program, a dead mount and a hanging medium behind.
+func breakThings(ctx context.Context, c *Cluster) error {
+	h := c.Hosts[0]
+	if err := h.Program(attachment(Whiteboard)).Signal(ctx, syscall.SIGSTOP); err != nil {
+		return err
+	}
+	dead, err := h.DeadMount()
+	if err != nil {
+		return err
+	}
+	if err := dead.Inject(ctx); err != nil {
+		return err
+	}
+	if _, err := dead.Prove(ctx); err != nil { // which leaves a process that waits in it
+		return err
+	}
+	_, err = faultfs.Client{Socket: c.Storage.FaultSocket}.Add(ctx, faultfs.Rule{Kind: faultfs.Hang})
+	return err
+}
+
 func TestGCRemovesTheRunOfAKilledHarnessOnly(t *testing.T) {
 	needs.Docker(t)
 	bin := built(t, "holdfast-attendant", "holdfast-faultfs")
-	for _, paused := range []string{"", "yes"} {
-		t.Run("paused="+paused, func(t *testing.T) {
+	for _, state := range []string{"", "PAUSE", "FAULTS"} {
+		t.Run(state, func(t *testing.T) {
 			dir := t.TempDir()
 			child := exec.Command(os.Args[0])
-			child.Env = append(os.Environ(), childEnv+"="+dir, childEnv+"_BIN="+bin, childEnv+"_PAUSE="+paused)
+			child.Env = append(os.Environ(), childEnv+"="+dir, childEnv+"_BIN="+bin, childEnv+"_"+state+"=yes")
 			out, err := child.StdoutPipe()
 			require.NoError(t, err)
 			require.NoError(t, child.Start())
