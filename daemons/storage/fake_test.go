@@ -136,7 +136,7 @@ func (h *FakeHost) MkdirAll(p string, mode fs.FileMode) error {
 	return os.MkdirAll(h.file("mkdir", p), mode)
 }
 func (h *FakeHost) Lstat(p string) (fs.FileInfo, error) { return os.Lstat(h.file("lstat", p)) }
-func (h *FakeHost) Readlink(p string) (string, error) { return os.Readlink(h.file("readlink", p)) }
+func (h *FakeHost) Readlink(p string) (string, error)   { return os.Readlink(h.file("readlink", p)) }
 
 func (h *FakeHost) Symlink(target, p string) error { return os.Symlink(target, h.file("symlink", p)) }
 
