@@ -1,5 +1,3 @@
-//go:build prometheus
-
 // Package metrics makes the broker's metrics for Prometheus: gauges that are read from the broker's memory when they are
 // asked for, and the times of RPCs. The registry is its own; nothing is global.
 package metrics
