@@ -182,3 +182,10 @@ func (w waiting) Volumes(ctx context.Context) ([]Volume, error) {
 }
 func (w waiting) Describe(context.Context, Volume) (string, error) { return "", ErrNoDescription }
 func (w waiting) Prepare(context.Context, Volume) (string, error)  { return "", nil }
+
+func TestCatalogOfADomain(t *testing.T) {
+	require.IsType(t, VDSMCatalog{}, CatalogOf(nil, Domain{UUID: "d", Dir: "/d", VDSM: fakeVDSM{}}))
+	require.IsType(t, BlockCatalog{}, CatalogOf(nil, Domain{UUID: "d", Dir: "/d", Block: true}))
+	require.IsType(t, FileCatalog{}, CatalogOf(nil, Domain{UUID: "d", Dir: "/d"}))
+	require.Nil(t, CatalogOf(nil, Domain{UUID: "d"}))
+}
