@@ -73,10 +73,19 @@ func (c *Client) Call(ctx context.Context, method string, params, result any) er
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
 	defer cancel()
+	var recovering error
 	for {
 		err := c.once(ctx, method, params, result)
-		if CodeOf(err) != CodeRecovering || !pause(ctx, c.ctx, c.o.RetryPause) {
+		switch {
+		case CodeOf(err) == CodeRecovering:
+			recovering = err
+		case recovering != nil && KindOf(err) == KindTimeout:
+			return recovering // it says more than that the last try was one too many
+		default:
 			return err
+		}
+		if !pause(ctx, c.ctx, c.o.RetryPause) {
+			return recovering
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -111,7 +112,7 @@ func TestAFrozenServerPilesUpNothing(t *testing.T) {
 			healthy(v)
 		}
 	})
-	before := descriptors(t)
+	before, goroutines := descriptors(t), runtime.NumGoroutine()
 	c := p.client(func(o *Options) { o.Timeout, o.PingTimeout = 150*time.Millisecond, 100*time.Millisecond })
 	for range 10 {
 		var group sync.WaitGroup
@@ -129,6 +130,8 @@ func TestAFrozenServerPilesUpNothing(t *testing.T) {
 		group.Wait()
 		// The listener, one connection of each side; the peer keeps the ends that the client gave up until it thaws.
 		require.LessOrEqual(t, descriptors(t), before+2+int(p.opened.Load()), "descriptors pile up")
+		// Of the client: the attempt or the connection's reader, its writer, a ping. Of the peer: one per connection.
+		require.LessOrEqual(t, runtime.NumGoroutine(), goroutines+6+int(p.opened.Load()), "goroutines pile up")
 	}
 	require.Zero(t, c.State().Calls)
 	require.False(t, c.State().Connected, "a connection that does not answer a ping is dropped")

@@ -56,7 +56,8 @@ func TestVerbsSayAndReadWhatVDSMKnows(t *testing.T) {
 			func(c *Client) (any, error) { return nil, c.StopMonitoringDomain(t.Context(), "sd") },
 		},
 		{
-			"Host.getVMList", `{"vmList": [], "onlyUUID": true}`, `["a", "b"]`, []string{"a", "b"},
+			"Host.getVMList", `{"vmList": [], "onlyUUID": true}`, `["a", "b"]`,
+			[]string{"a", "b"},
 			func(c *Client) (any, error) { return c.VMList(t.Context()) },
 		},
 		{
@@ -95,11 +96,13 @@ func TestVerbsSayAndReadWhatVDSMKnows(t *testing.T) {
 			func(c *Client) (any, error) { return c.DomainGetStats(t.Context(), "sd") },
 		},
 		{
-			"StorageDomain.getImages", `{"storagedomainID": "sd"}`, `["i"]`, []string{"i"},
+			"StorageDomain.getImages", `{"storagedomainID": "sd"}`, `["i"]`,
+			[]string{"i"},
 			func(c *Client) (any, error) { return c.GetImages(t.Context(), "sd") },
 		},
 		{
-			"StorageDomain.getVolumes", `{"storagedomainID": "sd", "storagepoolID": "p", "imageID": "i"}`, `["v"]`, []string{"v"},
+			"StorageDomain.getVolumes", `{"storagedomainID": "sd", "storagepoolID": "p", "imageID": "i"}`, `["v"]`,
+			[]string{"v"},
 			func(c *Client) (any, error) { return c.GetVolumes(t.Context(), "sd", "p", "i") },
 		},
 		{
@@ -110,13 +113,15 @@ func TestVerbsSayAndReadWhatVDSMKnows(t *testing.T) {
 		{
 			"StoragePool.connectStorageServer",
 			`{"storagepoolID": "p", "domainType": 1, "connectionParams": [{"id": "c", "connection": "s:/p", "user": "kvm", "password": "secret"}]}`,
-			`[{"id": "c", "status": 477}]`, []ConnectionStatus{{"c", 477}},
+			`[{"id": "c", "status": 477}]`,
+			[]ConnectionStatus{{"c", 477}},
 			func(c *Client) (any, error) {
 				return c.ConnectStorageServer(t.Context(), "p", TypeNFS, []Connection{{ID: "c", Connection: "s:/p", User: "kvm", Password: "secret"}})
 			},
 		},
 		{
-			"StoragePool.disconnectStorageServer", `{"storagepoolID": "p", "domainType": 2, "connectionParams": []}`, `[]`, []ConnectionStatus{},
+			"StoragePool.disconnectStorageServer", `{"storagepoolID": "p", "domainType": 2, "connectionParams": []}`, `[]`,
+			[]ConnectionStatus{},
 			func(c *Client) (any, error) { return c.DisconnectStorageServer(t.Context(), "p", TypeFC, nil) },
 		},
 	} {

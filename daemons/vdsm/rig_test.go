@@ -153,8 +153,8 @@ func (v *visit) result(id, result string) bool {
 	return v.say(v.replies, `{"jsonrpc": "2.0", "id": %q, "result": %s}`, id, result)
 }
 
-func (v *visit) refuse(id string, code int) bool {
-	return v.say(v.replies, `{"jsonrpc": "2.0", "id": %q, "error": {"code": %d, "message": "no"}}`, id, code)
+func (v *visit) refuse(id string, code int) {
+	v.say(v.replies, `{"jsonrpc": "2.0", "id": %q, "error": {"code": %d, "message": "no"}}`, id, code)
 }
 
 // healthy answers everything with null.
