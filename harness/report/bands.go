@@ -14,14 +14,19 @@ type band struct {
 	title    string  // said when the mouse rests on it
 }
 
-// agentBands turns an agent's turns into bands of equal state; each lasts until the next turn.
+// agentBands turns an agent's turns into bands of equal state; each lasts until the next turn, or until the scenario ended the agent.
 func agentBands(log []events.Event, host string, end float64) (bands []band, ticks []float64) {
+	away := false
 	for _, e := range log {
+		if e.Host == host && e.Program != nil && e.Program.Name == "agent" && e.Program.Event == events.ProgramEnded && len(bands) > 0 {
+			bands[len(bands)-1].to = e.T
+			away = true
+		}
 		if e.Agent == nil || e.Host != host {
 			continue
 		}
 		ticks = append(ticks, e.T)
-		if n := len(bands); n > 0 {
+		if n := len(bands); n > 0 && !away {
 			bands[n-1].to = e.T
 			if bands[n-1].name == e.Agent.State {
 				continue
@@ -32,8 +37,9 @@ func agentBands(log []events.Event, host string, end float64) (bands []band, tic
 			title += ": " + e.Agent.Reason
 		}
 		bands = append(bands, band{from: e.T, to: e.T, name: e.Agent.State, title: title})
+		away = false
 	}
-	if n := len(bands); n > 0 {
+	if n := len(bands); n > 0 && !away {
 		bands[n-1].to = end
 	}
 	return bands, ticks
