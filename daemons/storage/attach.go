@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-ha/holdfast/daemons/child"
 )
 
 // attachedBy is what is noted about an attachment's process, so that a later broker finds it again.
@@ -100,9 +102,9 @@ func (d *userspaceDriver) start(ctx context.Context, a attachment, portal int) e
 		}
 		defer func() { _ = d.files.Remove(d.secretFile()) }()
 	}
-	if _, err := d.program(ctx, argv...); err != nil {
+	if out, err := d.run(ctx, child.Spec{Argv: argv, Deadline: d.SubprocessTimeout, Ward: d.ward}); err != nil {
 		// The daemon may be there all the same, still trying to reach its server, in a session of its own.
-		return errors.Join(err, d.end(ctx, d.strays(a)))
+		return errors.Join(d.told(err, out.Stderr), d.end(ctx, d.strays(a)))
 	}
 	text, err := d.files.ReadFile(d.pidFile(a))
 	if err != nil {
@@ -123,6 +125,19 @@ func (d *userspaceDriver) start(ctx context.Context, a attachment, portal int) e
 		return errors.Join(err, d.end(ctx, []attachedBy{by}))
 	}
 	return nil
+}
+
+// told makes an error of what the program said: it begins with its own arguments, and the reason comes last.
+func (d *userspaceDriver) told(err error, words string) error {
+	const most = 200
+	words = strings.TrimSpace(words)
+	if exitCode(err) <= 0 || words == "" {
+		return err
+	}
+	if len(words) > most {
+		words = "... " + strings.ToValidUTF8(words[len(words)-most:], "")
+	}
+	return fmt.Errorf("%s: exit status %d: %s", path.Base(d.UserspaceProgram), exitCode(err), words)
 }
 
 // detach ends the attachment's processes and takes its mount away. Nothing to do is fine.

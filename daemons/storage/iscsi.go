@@ -140,7 +140,7 @@ func parseDiscovery(text, iqn string) []portalGroup {
 	return groups
 }
 
-// logout ends the sessions of all paths. A path without one is fine.
+// logout ends the sessions of all paths and forgets them. A path without one is fine.
 func (i iscsi) logout(ctx context.Context) error {
 	paths, err := i.paths(ctx)
 	if err != nil {
@@ -148,8 +148,14 @@ func (i iscsi) logout(ctx context.Context) error {
 	}
 	var errs []error
 	for _, p := range paths {
-		if err := i.node(ctx, p, "--logout"); err != nil && exitCode(err) != iscsiNothingThere {
+		err := i.node(ctx, p, "--logout")
+		if err != nil && exitCode(err) != iscsiNothingThere {
 			errs = append(errs, fmt.Errorf("%s: %w", p, err))
+			continue
+		}
+		// The record holds the password; it is made again at the next login.
+		if err := i.node(ctx, p, "--op", "delete"); err != nil && exitCode(err) != iscsiNothingThere {
+			i.h.note(fmt.Sprintf("iscsi: the record of path %s stays: %v", p, err))
 		}
 	}
 	return i.h.errorOf("log out", i.h.Connection, KindProgram, errors.Join(errs...))
