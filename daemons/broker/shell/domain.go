@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/holdfast-ha/holdfast/daemons/broker"
+	"github.com/holdfast-ha/holdfast/daemons/config"
 	"github.com/holdfast-ha/holdfast/daemons/domain"
 	"github.com/holdfast-ha/holdfast/daemons/lane"
 )
@@ -14,6 +15,9 @@ func newDomainMonitor(s *shell) domain.Monitor {
 	cfg := s.Config
 	if s.Options.Domain != nil {
 		return s.Options.Domain
+	}
+	if s.VDSM != nil && cfg.SDUUID != "" && cfg.Storage.Driver != "" && cfg.Storage.Driver != config.DriverPath && cfg.Storage.Driver != config.DriverUserspace {
+		return domain.NewVDSM(domain.VDSMOptions{Host: s.VDSM, SDUUID: cfg.SDUUID})
 	}
 	return domain.NewDirect(domain.DirectOptions{
 		Where: func() (metadata, ids string) {

@@ -18,16 +18,29 @@ func newMonitors(s *shell) (*monitor.Set, error) {
 		return nil, err
 	}
 	report := func(typ string, err error) { s.Log.Warn("submonitor failed", "type", typ, "error", err.Error()) }
+	network := monitor.NetworkSettings{Timeout: t.NetworkTimeout}
+	facts, every := s.hostFacts(), t.MonitorInterval
 	return monitor.New(clock.System(), t.ResultMaxAge, report,
 		// A status and, after it, a health page, each within its own limit.
-		monitor.EngineHealth(s.VM, alive, t.MonitorInterval, t.LivelinessTimeout+t.RPCTimeout),
-		monitor.StorageDomain(s.storageFacts, t.StorageDelay, min(t.MonitorInterval, time.Second)),
+		monitor.EngineHealth(s.VM, alive, every, t.LivelinessTimeout+t.RPCTimeout),
+		monitor.StorageDomain(s.storageFacts, t.StorageDelay, min(every, time.Second)),
 		monitor.OVF(s.room, t.OVFPeriod, t.OVFPeriod),
+		monitor.Network(network, every),
+		monitor.Ping(network, every),
+		monitor.Bridge(facts, every, t.VDSMTimeout),
+		monitor.MemFree(facts, every, t.VDSMTimeout),
+		monitor.CPULoad(monitor.Kernel{}, every),
+		monitor.CPULoadNoEngine(monitor.Kernel{}, s.engineCPU(), clock.System(), monitor.CPUTiming{
+			First: every, Interval: 6 * every, Keep: 30 * every, Deadline: t.VDSMTimeout, // upstream's 10, 60 and 300 s
+		}),
 	)
 }
 
 // livelinessOf returns the check of the engine's health page, nil if there is none to ask.
 func livelinessOf(cfg config.Config) (func(context.Context) error, error) {
+	if cfg.VMHealthURL == "" && cfg.Network.FQDN != "" {
+		return monitor.EngineLiveliness(cfg.Network.FQDN, cfg.Timing.LivelinessTimeout)
+	}
 	if cfg.VMHealthURL == "" {
 		return nil, nil
 	}

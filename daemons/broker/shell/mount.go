@@ -40,7 +40,7 @@ func newDriver(options Options, note func(string)) (driver storage.Driver, must 
 			Domain: cfg.DomainPath, DomainIDs: cfg.DomainIDsPath, Sector: cfg.SectorSize,
 		}}, false, ""
 	}
-	driver, err := storage.New(storage.FromConfig(cfg), storage.Deps{VDSM: options.VDSM, Note: note})
+	driver, err := storage.New(storage.FromConfig(cfg), storage.Deps{VDSM: options.MountVDSM, Note: note})
 	if err != nil {
 		return given{}, false, err.Error()
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/holdfast-ha/holdfast/daemons/domain"
 	"github.com/holdfast-ha/holdfast/daemons/ops"
 	"github.com/holdfast-ha/holdfast/daemons/storage"
+	"github.com/holdfast-ha/holdfast/daemons/vdsm"
 	"github.com/holdfast-ha/holdfast/daemons/vm"
 )
 
@@ -21,11 +22,13 @@ type Options struct {
 	VM      vm.Driver    // only its Status is used
 	Version string       // of the program, for get_status
 
-	Driver  storage.Driver // nil: as Config.Storage says
-	VDSM    storage.VDSM   // prepares volumes; nil: there is no VDSM
-	Storage Storage        // nil: the volume that Driver finds
-	Sanlock Sanlock        // nil: the daemon at Config.SanlockSocket
-	Domain  domain.Monitor // nil: the broker reads the domain itself
+	Driver storage.Driver // nil: as Config.Storage says
+	VDSM   *vdsm.Client   // nil: there is no VDSM on this host
+	// MountVDSM is VDSM with the time that mounting takes; nil: storage is not connected through VDSM.
+	MountVDSM storage.VDSM
+	Storage   Storage        // nil: the volume that Driver finds
+	Sanlock   Sanlock        // nil: the daemon at Config.SanlockSocket
+	Domain    domain.Monitor // nil: the broker reads the domain itself
 
 	// BrokerListener and OpsListener are sockets that the service manager made; nil: they are made at Config's paths.
 	BrokerListener, OpsListener net.Listener

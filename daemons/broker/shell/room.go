@@ -3,8 +3,8 @@ package shell
 import (
 	"time"
 
+	"github.com/holdfast-ha/holdfast/daemons/child"
 	"github.com/holdfast-ha/holdfast/daemons/config"
-	"github.com/holdfast-ha/holdfast/daemons/directio"
 	"github.com/holdfast-ha/holdfast/daemons/ovf"
 	"github.com/holdfast-ha/holdfast/daemons/storage"
 )
@@ -12,24 +12,25 @@ import (
 // newRoom makes what keeps vm.conf and the shared configuration.
 func newRoom(cfg config.Config) *ovf.Room {
 	return ovf.New(ovf.Options{
-		VMConf: cfg.VMConf, BrokerConf: cfg.BrokerConf, StorePaths: cfg.OVFStorePaths, Device: device{},
+		VMConf: cfg.VMConf, BrokerConf: cfg.BrokerConf, StorePaths: cfg.OVFStorePaths, Device: ovf.DirectDevice{},
+		CatalogWait: cfg.Timing.SubprocessTimeout,
 	})
 }
 
-// device reads and writes volumes with O_DIRECT.
-type device struct{}
-
-func (device) Read(path string, offset int64, length int) ([]byte, error) {
-	return directio.Read(path, offset, length)
-}
-
-func (device) Write(path string, offset int64, data []byte) error {
-	return directio.Write(path, offset, data)
-}
-
 // sourcesOf tells the room where to read.
-func sourcesOf(_ config.Config, v storage.Volumes) ovf.Sources {
-	return ovf.Sources{Configuration: v.Configuration}
+func (s *shell) sourcesOf(v storage.Volumes) ovf.Sources {
+	sources := ovf.Sources{Configuration: v.Configuration, Connected: true}
+	cfg := s.Config
+	block := cfg.Storage.Driver == config.DriverISCSI || cfg.Storage.Driver == config.DriverFC
+	switch {
+	case s.VDSM != nil && cfg.SDUUID != "":
+		sources.Catalog = ovf.VDSMCatalog{VDSM: s.VDSM, Domain: cfg.SDUUID}
+	case block && cfg.SDUUID != "":
+		sources.Catalog = ovf.BlockCatalog{Device: ovf.DirectDevice{}, Group: cfg.SDUUID, Run: child.Run}
+	case v.DomainDir != "":
+		sources.Catalog = ovf.FileCatalog{Device: ovf.DirectDevice{}, Dir: v.DomainDir}
+	}
+	return sources
 }
 
 // mountLimit bounds one operation of the mount lane: a few mounts or logins, and the programs around them.

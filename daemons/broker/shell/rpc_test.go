@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -30,7 +32,7 @@ func TestPoisonIsKeptFromPythonReaders_S12(t *testing.T) {
 }
 
 func TestRepliesOfTheMethodsAreUpstreams(t *testing.T) {
-	r := start(t, nil)
+	r := start(t, withMail)
 	ctx := t.Context()
 	l := r.link
 	refused := func(ok bool, err error) {
@@ -55,7 +57,7 @@ func TestRepliesOfTheMethodsAreUpstreams(t *testing.T) {
 	require.Equal(t, []int{3, 7}, alive)
 	refused(l.ResetLockspace(ctx))
 
-	_, ok, err := l.StartMonitor(ctx, "network", nil)
+	_, ok, err := l.StartMonitor(ctx, "no-such-type", nil)
 	refused(ok, err)
 	_, ok, err = l.StartMonitor(ctx, "engine-health", nil)
 	refused(ok, err)
@@ -78,6 +80,20 @@ func TestRepliesOfTheMethodsAreUpstreams(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "ignored", result)
 	r.eventually("the notice is in the log", func() bool { return strings.Contains(r.log.String(), `"msg":"notification"`) })
+}
+
+// withMail has state transitions mailed to a server that is not there.
+func withMail(o *shell.Options) {
+	dir := o.Config.RunDir
+	o.Config.TemplateDir = dir
+	for name, text := range map[string]string{
+		"broker.conf":          "[email]\nsmtp-server=127.0.0.1\nsmtp-port=1\nsmtp-timeout=1\n[notify]\nstate_transition=start|stop|up|down\n",
+		"state_transition.txt": "From: {source-email}\nTo: {destination-emails}\nSubject: {detail}\n\n{hostname}: {detail}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			panic(err)
+		}
+	}
 }
 
 func TestTheLeaseThroughRPC_S2(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"github.com/holdfast-ha/holdfast/daemons/health"
 	"github.com/holdfast-ha/holdfast/daemons/lease"
 	"github.com/holdfast-ha/holdfast/daemons/monitor"
+	"github.com/holdfast-ha/holdfast/daemons/notify"
 	"github.com/holdfast-ha/holdfast/daemons/ops"
 	"github.com/holdfast-ha/holdfast/daemons/ovf"
 	"github.com/holdfast-ha/holdfast/daemons/storage"
@@ -44,7 +45,7 @@ type shell struct {
 	mount    *mountLane
 	domain   *domainLane
 	room     *ovf.Room
-	courier  courier
+	courier  *notify.Courier
 	monitors *monitor.Set
 	guests   door.Guests
 	metrics  Metrics // nil: none
@@ -114,7 +115,7 @@ func assemble(ctx context.Context, options Options) (*shell, error) {
 	s.lease.use(cfg.LockspacePath, cfg.SectorSize)
 	s.mount = newMountLane(ctx, driver, mountLimit(cfg), in)
 	s.domain = newDomainLane(ctx, newDomainMonitor(s), t.DomainWait, in)
-	s.courier = newNotices(s.Log)
+	s.courier = newCourier(s)
 	if options.Metrics != nil {
 		s.metrics = options.Metrics(source{s})
 	}
@@ -197,7 +198,7 @@ func (s *shell) attach(done mounted) {
 	}
 	s.storage.use(v.Whiteboard)
 	s.lease.use(v.Lockspace, v.Sector)
-	s.room.Attach(sourcesOf(s.Config, v))
+	s.room.Attach(s.sourcesOf(v))
 }
 
 // carryOut does one effect. None of them blocks.
