@@ -13,7 +13,8 @@
 //     minutes may bring what was true ten minutes ago.
 //   - What a late read brings never replaces what a newer one brought, not even across processes: a broker that was restarted while its
 //     predecessor's read was stuck has newer data, and the predecessor's thread finds that out before it touches vm.conf.
-//   - The archive is written only as the one change that was asked for, to exactly what was read just before, and is read back.
+//   - The archive is written only as the one change that was asked for, to exactly what was read just before, and is read back. One that
+//     is damaged is restored with that change from the last good copy in memory, if there is one.
 //
 // The pure parts are packages of their own: vmconf converts an OVF, store finds and reads the engine's tar, archive is the codec of the
 // shared configuration.
