@@ -42,6 +42,9 @@ type Options struct {
 // pollEvery is the pause between two looks at the program. A signal takes a moment to reach every thread.
 const pollEvery = 20 * time.Millisecond
 
+// setupTries is how many questions a program may leave unanswered before it counts as ill: a busy machine may make it late.
+const setupTries = 3
+
 // settle is how long the threads of a program may take to stop or to go on.
 const settle = 2 * time.Second
 
@@ -84,10 +87,15 @@ func (f *Fault) Setup(ctx context.Context) error {
 	case f.o.Probe == nil:
 		return nil
 	}
-	if _, err := f.o.Probe.Probe(ctx); err != nil {
-		return fmt.Errorf("%s does not answer even before it is frozen: %w", f.o.Program, err)
+	for try := 1; ; try++ {
+		_, err := f.o.Probe.Probe(ctx)
+		if err == nil {
+			return nil
+		}
+		if try == setupTries || ctx.Err() != nil {
+			return fmt.Errorf("%s does not answer even before it is frozen: %w", f.o.Program, err)
+		}
 	}
-	return nil
 }
 
 // Inject sends SIGSTOP.

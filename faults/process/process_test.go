@@ -132,8 +132,10 @@ func TestWhatIsNoProof(t *testing.T) {
 
 func TestSetupWantsAHealthyProgram(t *testing.T) {
 	p := running()
-	p.slow = 1
+	p.slow = setupTries
 	require.ErrorContains(t, fault(t, p).Setup(t.Context()), "even before it is frozen")
+	p.slow = setupTries - 1
+	require.NoError(t, fault(t, p).Setup(t.Context()), "a late answer is an answer")
 	p = running()
 	p.state.Letter = "T"
 	require.ErrorContains(t, fault(t, p).Setup(t.Context()), "stopped already")
