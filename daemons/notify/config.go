@@ -116,12 +116,16 @@ func (r *reader) get(section, key string) string {
 	return value
 }
 
+// server returns the mail server: a name, or an address, with or without brackets.
 func (r *reader) server(fields map[string]string) string {
 	name := fields["smtp-server"]
-	if name == "" || len(name) > 255 || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '/' }) {
+	if strings.HasPrefix(name, "[") && strings.HasSuffix(name, "]") {
+		name = name[1 : len(name)-1]
+	}
+	if name == "" || len(name) > 255 || strings.ContainsFunc(name, func(c rune) bool { return !isNameRune(c) && !strings.ContainsRune(".:%", c) }) {
 		r.fault("email", "smtp-server", fmt.Errorf("%.80q is no host's name or address", name))
 	}
-	return strings.TrimSuffix(strings.TrimPrefix(name, "["), "]")
+	return name
 }
 
 // number returns a whole number from 1 to highest.
