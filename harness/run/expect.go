@@ -23,11 +23,15 @@ type answer struct {
 	detail string
 }
 
-// expect waits for the condition and returns the judgement.
+// expect waits for the condition and returns the judgement; within 0 it looks once.
 func (r *runner) expect(ctx context.Context, condition scenario.Condition, within time.Duration) (ok bool, detail string) {
 	look, err := r.looker(ctx, condition)
 	if err != nil {
 		return false, err.Error()
+	}
+	if within == 0 {
+		only := look()
+		return only.holds, only.detail
 	}
 	began := time.Now()
 	var last answer
@@ -181,9 +185,9 @@ func (r *runner) lookFresh(ctx context.Context, c scenario.Fresh) (func() answer
 			return answer{detail: fmt.Sprintf("on storage is the record of %d, the newest that was put is of %d", stored.Timestamp, newest.Timestamp)}
 		}
 		detail := fmt.Sprintf("the record of %d is on storage, read on the server's side", stored.Timestamp)
-		if healed != nil {
+		if healed != nil && *healed > r.recoveredFrom {
 			recovered := r.seen.now() - *healed
-			r.recovered = &recovered
+			r.recovered, r.recoveredFrom = &recovered, *healed // a later look says nothing about this healing
 			detail += fmt.Sprintf(", %.2f s after healing", recovered)
 		}
 		return answer{holds: true, detail: detail}

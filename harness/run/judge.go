@@ -16,6 +16,10 @@ type watched struct {
 	from      float64
 }
 
+// probeLag is how much later than it was a call may seem to have been, in seconds: the probe says of a window when it ended, and which
+// calls ended in it.
+const probeLag = 0.4
+
 // judge judges what can only be judged at the end, and fills in the figures. end is the last moment that counts: the cluster
 // is taken down after it. The result is what the judgement lacks.
 func (r *runner) judge(end float64) (missing []string) {
@@ -24,6 +28,11 @@ func (r *runner) judge(end float64) (missing []string) {
 	missing = r.blind(calls, end)
 	away := r.awayTimes(end)
 	agents, brokers := verdict.AwayOf(away, container.Agent), verdict.AwayOf(away, container.Broker)
+	for _, spans := range brokers {
+		for i := range spans {
+			spans[i].To += probeLag
+		}
+	}
 	r.verdict.RPC = map[string]map[string]verdict.Phases{}
 	for host, methods := range calls {
 		r.verdict.RPC[host] = map[string]verdict.Phases{}

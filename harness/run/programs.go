@@ -18,6 +18,8 @@ import (
 const (
 	// killDeadline bounds the end of a program after SIGKILL.
 	killDeadline = 5 * time.Second
+	// dying is how long the other threads of a process may take to end after the first; those that are still there then are stuck.
+	dying = 300 * time.Millisecond
 	// signalled is what a shell adds to a signal's number to make an exit code of it.
 	signalled = 128
 )
@@ -102,6 +104,7 @@ func (r *runner) end(ctx context.Context, program scenario.Program, on string, s
 // awaitEnd looks at a program until it has ended or had its time.
 func awaitEnd(ctx context.Context, host *container.Host, name string, limit time.Duration) (e ending, err error) {
 	began := time.Now()
+	var ghost time.Time // when its first thread was seen to have ended
 	held := until(ctx.Done(), began.Add(limit), func() bool {
 		var s container.ProgramState
 		err = within(ctx, rpcDeadline, func(ctx context.Context) (err error) { s, err = host.ProgramState(ctx, name); return err })
@@ -112,8 +115,12 @@ func awaitEnd(ctx context.Context, host *container.Host, name string, limit time
 		switch {
 		case !s.Running:
 			e.ended, e.code, e.coded, e.stuck = true, s.ExitCode, true, 0
-		case s.State == "Z": // its first thread has ended, and so has every one that could
-			e.ended, e.stuck = true, s.Threads-1
+		case s.State != "Z":
+			ghost = time.Time{}
+		case ghost.IsZero():
+			ghost = time.Now()
+		case time.Since(ghost) > dying: // its first thread has ended, and so has every one that could
+			e.ended, e.stuck, e.took = true, s.Threads-1, ghost.Sub(began)
 			e.code, e.coded = leaderCode(ctx, host, s.PID)
 		}
 		return e.ended

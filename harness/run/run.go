@@ -66,6 +66,7 @@ type runner struct {
 	unproven string // why a fault was not proven, or not proven gone
 
 	stallVisible, recovered *float64
+	recoveredFrom           float64 // the healing that recovered counts from
 
 	verdict verdict.Verdict
 }

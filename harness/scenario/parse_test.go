@@ -184,7 +184,7 @@ func TestMistakesSayWhereWhatAndTheNearestWord(t *testing.T) {
 		head + "fail media error=EIO p=1":                         `f.txt:2:24: bad probability "1": expected a decimal number above 0 and below 1`,
 		head + "hang media error=EIO":                             `f.txt:2:12: error= does not fit here: hang media keeps requests for good; fail media answers them with an error`,
 		head + "freeze sanlock":                                   `f.txt:2:15: the line ends too early: expected for=`,
-		head + "mount deadd for=host2":                             `f.txt:2:7: unknown word "deadd": expected dead; did you mean "dead"?`,
+		head + "mount deadd for=host2":                            `f.txt:2:7: unknown word "deadd": expected dead; did you mean "dead"?`,
 		head + "call host2 get_health within=1s":                  `f.txt:2:29: "=" does not fit here: expected an argument, or answers`,
 		head + "call host2 x {a} answers ok within=1s":            `f.txt:2:14: "a" is not KEY=VALUE: expected a number, true, false, a text, base64:..., [ITEM,...] or {KEY=VALUE,...}`,
 		head + "call host2 x {a=1 answers ok within=1s":           `f.txt:2:14: the bracket '{' has no end: expected an argument, or answers`,
