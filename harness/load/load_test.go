@@ -19,13 +19,13 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // serve runs a server that answers get_stats after a while, and returns its socket.
-func serve(t *testing.T, o xmlrpc.Options, takes time.Duration, answer error) string {
+func serve(t *testing.T, takes time.Duration, answer error) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "hfload")
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	socket := filepath.Join(dir, "s")
-	server := xmlrpc.NewServer(o)
+	server := xmlrpc.NewServer(xmlrpc.Options{})
 	server.Handle("get_stats", func(ctx context.Context, _ []any) (any, error) {
 		select {
 		case <-time.After(takes):
@@ -76,7 +76,7 @@ func answer(t *testing.T, text string) string {
 }
 
 func TestGoodClientsAreAnsweredBesideBadOnes(t *testing.T) {
-	socket := serve(t, xmlrpc.Options{}, time.Millisecond, nil)
+	socket := serve(t, time.Millisecond, nil)
 	r, err := Run(t.Context(), Options{Socket: socket, Clients: 30, Slow: 5, HalfOpen: 5, For: 1500 * time.Millisecond, Every: 100 * time.Millisecond})
 	require.NoError(t, err)
 	t.Logf("%+v", r)
@@ -111,8 +111,8 @@ func TestBrokerThatIsFullRefuses(t *testing.T) {
 
 func TestSilenceAndFaultsAreFailuresNotRefusals(t *testing.T) {
 	for name, socket := range map[string]string{
-		"silent": serve(t, xmlrpc.Options{}, 10*time.Second, nil),
-		"fault":  serve(t, xmlrpc.Options{}, 0, xmlrpc.NotSupported("get_stats")),
+		"silent": serve(t, 10*time.Second, nil),
+		"fault":  serve(t, 0, xmlrpc.NotSupported("get_stats")),
 	} {
 		r, err := Run(t.Context(), Options{Socket: socket, Clients: 2, For: 500 * time.Millisecond, Every: 50 * time.Millisecond, Timeout: 100 * time.Millisecond})
 		require.NoError(t, err, name)
@@ -131,7 +131,7 @@ func TestHalfOpenClientsComeBackWhenTheyAreCut(t *testing.T) {
 }
 
 func TestInterruptedLoadEndsAtOnce(t *testing.T) {
-	socket := serve(t, xmlrpc.Options{}, 10*time.Second, nil)
+	socket := serve(t, 10*time.Second, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(200*time.Millisecond, cancel)
 	began := time.Now()

@@ -2,6 +2,7 @@ package container
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -23,9 +24,9 @@ func TestClusterWithEverything(t *testing.T) {
 	body, err := h.OpsGet(ctx, "/v1/status")
 	require.NoError(t, err)
 	require.True(t, json.Valid(body), "%s", body)
-	metrics, err := h.OpsGet(ctx, "/v1/health")
+	metrics, err := h.OpsGet(ctx, "/metrics")
 	require.NoError(t, err)
-	require.NotEmpty(t, metrics)
+	require.Contains(t, string(metrics), "holdfast_lane_busy_seconds")
 	_, err = h.OpsGet(ctx, "/nosuch")
 	require.ErrorContains(t, err, "404")
 
@@ -72,4 +73,9 @@ func TestClusterWithEverything(t *testing.T) {
 		spaces, err := sanlock.GetLockspaces(ctx)
 		return err == nil && len(spaces) == 1 && spaces[0].Name == LockspaceName && spaces[0].Held()
 	}, 60*time.Second, 100*time.Millisecond, "the new sanlock does not hold the host id")
+
+	require.Eventually(t, func() bool {
+		b, err := os.ReadFile(filepath.Join(h.Dir, mailLog))
+		return err == nil && strings.Contains(string(b), "state transition")
+	}, 30*time.Second, 100*time.Millisecond, "no mail about a change of state")
 }
