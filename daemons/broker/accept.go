@@ -24,7 +24,7 @@ func (c *Core) put(now clock.Mono, e Put, out *outcome) {
 	}
 	stamped, timestamp := false, int64(0)
 	if e.Segment == c.set.HostID {
-		name := ""
+		var name string
 		if stamped, timestamp, name, err = stampOf(c.set.HostID, data); err != nil {
 			out.reply(e.Token, err)
 			return
@@ -82,8 +82,8 @@ func segmentOf(data []byte) (*whiteboard.Segment, error) {
 	return &s, nil
 }
 
-// stampOf returns the timestamp of an own record and the name of its host, if it has them. A record that names another host is refused (S15);
-// anything else that does not decode is the agent's affair and has no timestamp.
+// stampOf returns the timestamp of an own record and the name of its host, if it has them. A record that names another
+// host is refused (S15); anything else that does not decode is the agent's affair and has no timestamp.
 func stampOf(hostID int, data *whiteboard.Segment) (stamped bool, timestamp int64, name string, err error) {
 	record, err := whiteboard.Decode(hostID, data[:])
 	if err == nil {

@@ -79,6 +79,7 @@ func TestDisconnectIsGivenUpWhileTheEngineUsesTheLockspace(t *testing.T) {
 	require.Equal(t, "connected", r.snapshot.Mount.State)
 	require.Contains(t, r.snapshot.Mount.Detail, "pid 77 is the engine")
 	require.Zero(t, r.mounting)
+	require.True(t, r.core.lease.wanted, "nobody has to ask for it again")
 	r.poll(SeenHeld)
 	require.True(t, r.lock().OK, "the lease is wanted and held as before")
 	r.mustPut(3, record(t, 3, 100))
@@ -183,6 +184,40 @@ func TestADisconnectWhileConnectingTakesAwayWhatComes(t *testing.T) {
 		r.finishMount(nil)
 		r.mustAnswer(token, true, "")
 	}
+}
+
+func TestAFreshConnectionIsNotBlamedForTheOldOne(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.finishLease(SeenAbsent, nil)
+	r.finishRead(nil, nil)
+	r.idleReader()
+	r.mustPut(0, on())
+	for range 3 {
+		for r.writing == nil {
+			r.wait(100 * time.Millisecond)
+		}
+		r.finishWrite(errIO)
+	}
+	r.finishMount(nil)
+	require.Equal(t, "failing", r.snapshot.Mount.State)
+	token := r.disconnect(time.Minute)
+	for r.mounting == 0 {
+		r.wait(100 * time.Millisecond)
+		if r.leasing != 0 {
+			r.finishLease(SeenAbsent, nil)
+		}
+		if r.writing != nil {
+			r.finishWrite(errIO)
+		}
+	}
+	r.finishMount(nil)
+	r.mustAnswer(token, true, "")
+	r.connect(0)
+	r.finishMount(nil)
+	require.Equal(t, "connected", r.snapshot.Mount.State)
+	r.finishRead(nil, errIO) // began before
+	r.finishRead(nil, errIO)
+	require.Equal(t, "connected", r.snapshot.Mount.State)
 }
 
 func TestDisconnectTellsTheTruthAtItsDeadline(t *testing.T) {

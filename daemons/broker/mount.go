@@ -90,7 +90,7 @@ func (c *Core) startMount(now clock.Mono, out *outcome) {
 			c.storageBecomes(now, StorageConnecting, "", out)
 		}
 		c.startMountOp(now, MountConnect, out)
-	case m.problem != "" || m.failedIO && c.ioTrouble() != "":
+	case m.problem != "" || c.set.MustConnect && m.failedIO && c.ioTrouble() != "":
 		c.startMountOp(now, MountReconnect, out)
 	}
 }

@@ -209,6 +209,28 @@ func TestAWhiteboardThatIsGoneConnectsAgainAtOnce(t *testing.T) {
 	require.True(t, r.warns(health.StorageMissing))
 }
 
+func TestVolumesThatAreGivenAreNotConnectedAgain(t *testing.T) {
+	set := testSettings()
+	set.MustConnect = false
+	r := newRig(t, set)
+	for range 20 {
+		for !r.reading {
+			r.wait(100 * time.Millisecond)
+		}
+		r.finishRead(nil, errIO)
+		require.Zero(t, r.mounting)
+	}
+	require.Equal(t, "failing", r.snapshot.Mount.State)
+	token := r.connect(time.Minute)
+	r.mustWait(token)
+	for !r.reading {
+		r.wait(100 * time.Millisecond)
+	}
+	r.finishRead(nil, nil)
+	require.Equal(t, "connected", r.snapshot.Mount.State)
+	r.mustAnswer(token, true, "")
+}
+
 // A result that belongs to a storage which was taken away meanwhile says nothing about what is there now.
 func TestALateResultFromBeforeADisconnectChangesNothing(t *testing.T) {
 	r := newRig(t, testSettings())

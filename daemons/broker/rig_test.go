@@ -18,7 +18,7 @@ var errIO = errors.New("write segment: input/output error")
 // testSettings are round numbers for host 3.
 func testSettings() Settings {
 	return Settings{
-		HostID:       3,
+		HostID: 3, MustConnect: true,
 		StorageDelay: 10 * time.Second, FullScan: 600 * time.Second, StallAfter: 5 * time.Second, ViewLimit: 30 * time.Second, AliveLimit: 60 * time.Second,
 		RetryMin: time.Second, RetryMax: 30 * time.Second,
 		LeasePoll: 2 * time.Second, LeaseRetry: 5 * time.Second, LeaseLife: 80 * time.Second,

@@ -20,8 +20,8 @@ type Settings struct {
 	// ConfigRemarks are shown as the warning "config".
 	ConfigRemarks string
 
-	// MustConnect: a driver has to bring the storage to this host. False: the paths are given and the mount lane only
-	// answers; it is asked all the same.
+	// MustConnect: a driver has to bring the storage to this host. False: the paths are given. The mount lane is asked all
+	// the same and answers at once, but not again when reads or writes fail, because nothing could come of it.
 	MustConnect bool
 	// Sector is the sector size of the storage in bytes, 512 or 4096; 0 = what the mount lane finds, and 512 if it finds
 	// nothing.
