@@ -97,7 +97,7 @@ func (d *userspaceDriver) attach(ctx context.Context, a attachment) error {
 func (d *userspaceDriver) start(ctx context.Context, a attachment, portal int) error {
 	argv := d.argv(a, portal)
 	if len(d.portals) > 0 && d.portals[portal].Password != "" {
-		if err := d.files.WriteFile(d.secretFile(), d.UserspaceDir, []byte(d.portals[portal].Password), 0o600); err != nil {
+		if err := d.files.WriteFile(d.secretFile(), d.UserspaceDir, []byte(d.portals[portal].Password.Reveal()), 0o600); err != nil {
 			return err
 		}
 		defer func() { _ = d.files.Remove(d.secretFile()) }()

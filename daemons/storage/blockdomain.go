@@ -138,7 +138,7 @@ func (p blockPreparer) Prepare(ctx context.Context, image, volume string) (strin
 		}
 	}
 	link := path.Join(p.runLink(image), volume)
-	return link, (localLinks{p.host}).link(ctx, device, link)
+	return link, localLinks(p).link(ctx, device, link)
 }
 
 // pause waits, and tells whether it was for the full time.

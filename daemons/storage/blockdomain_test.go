@@ -150,7 +150,7 @@ func (f *FakeTarget) login(argv []string, portal string) error {
 	return nil
 }
 
-func (f *FakeTarget) vgs(_ context.Context, spec child.Spec) (string, error) {
+func (f *FakeTarget) vgs(context.Context, child.Spec) (string, error) {
 	if !f.groups[testDomain] {
 		return "", failed("vgs", 5, "Volume group not found")
 	}

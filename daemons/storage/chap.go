@@ -56,7 +56,7 @@ func withCHAP(text string, p iscsiPath) string {
 	set := []struct{ name, value string }{
 		{"node.session.auth.authmethod", "CHAP"},
 		{"node.session.auth.username", p.User},
-		{"node.session.auth.password", p.Password},
+		{"node.session.auth.password", p.Password.Reveal()},
 	}
 	var b strings.Builder
 	write := func() {

@@ -22,7 +22,7 @@ func normalize(source string) string {
 	case ok && strings.HasPrefix(tail, "/"):
 		return host + ":" + path.Clean(tail)
 	case ok:
-		return host + ":" + strings.TrimSuffix(tail, "/")
+		return host + ":" + strings.TrimRight(tail, "/")
 	case strings.HasPrefix(source, "/"):
 		return path.Clean(source)
 	}

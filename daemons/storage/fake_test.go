@@ -172,11 +172,9 @@ func (h *FakeHost) real(ctx context.Context, spec child.Spec) (string, error) {
 	spec.Argv = slices.Clone(spec.Argv)
 	isLink := spec.Argv[0] == "ln"
 	for i, arg := range spec.Argv {
-		option, p, ok := strings.Cut(arg, "if=")
-		if !ok {
-			option, p = "", arg
-		} else {
-			option = "if="
+		option, p := "", arg
+		if file, ok := strings.CutPrefix(arg, "if="); ok {
+			option, p = "if=", file
 		}
 		if !strings.HasPrefix(p, "/") || isLink && i == len(spec.Argv)-2 {
 			continue

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/holdfast-ha/holdfast/daemons/config"
 )
 
 const iscsiPort = "3260"
@@ -13,7 +15,8 @@ const iscsiPort = "3260"
 // iscsiPath is one way to a target: a portal, reached through an interface.
 type iscsiPath struct {
 	IQN, Address, Port, Tpgt string
-	User, Password           string
+	User                     string
+	Password                 config.Secret
 	Iface, NetIface          string // empty: the default interface
 }
 
@@ -28,7 +31,7 @@ func (p iscsiPath) String() string {
 	return p.IQN + " at " + p.portal() + " through " + p.Iface
 }
 
-// String and GoString keep the password out of what is printed by accident.
+// GoString keeps the password out of what is printed by accident.
 func (p iscsiPath) GoString() string { return p.String() }
 
 // iscsi is a target and its portals.
@@ -67,7 +70,7 @@ func parsePortals(s Settings) ([]iscsiPath, error) {
 	}
 	var paths []iscsiPath
 	for i, address := range addresses {
-		p := iscsiPath{IQN: lists[0][i], Port: ports[i], Tpgt: lists[1][i], User: lists[2][i], Password: lists[3][i]}
+		p := iscsiPath{IQN: lists[0][i], Port: ports[i], Tpgt: lists[1][i], User: lists[2][i], Password: config.Secret(lists[3][i])}
 		if err := p.setAddress(address); err != nil {
 			return nil, err
 		}
@@ -124,7 +127,7 @@ func (p iscsiPath) check() error {
 			return settingsError("iscsi_portal_group", "%q is no portal group: want a number", p.Tpgt)
 		}
 	}
-	for _, secret := range []struct{ key, value string }{{"iscsi_user", p.User}, {"iscsi_password", p.Password}} {
+	for _, secret := range []struct{ key, value string }{{"iscsi_user", p.User}, {"iscsi_password", p.Password.Reveal()}} {
 		if strings.ContainsFunc(secret.value, func(r rune) bool { return r < ' ' || r == 0x7f }) || strings.TrimSpace(secret.value) != secret.value {
 			return settingsError(secret.key, "contains control characters, or blanks at its ends")
 		}

@@ -28,7 +28,7 @@ func (h *host) prepared(ctx context.Context, v Volumes, p preparer) (Volumes, er
 			continue
 		}
 		var err error
-		if *one.path, err = p.Prepare(ctx, one.Image, one.VolumeID.Volume); err != nil {
+		if *one.path, err = p.Prepare(ctx, one.Image, one.Volume); err != nil {
 			return Volumes{}, err
 		}
 	}

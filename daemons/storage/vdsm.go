@@ -193,7 +193,7 @@ func (d *vdsmDriver) iscsiConnections(ctx context.Context) ([]vdsm.Connection, e
 			return nil, d.errorOf("connect", d.Connection, KindLocal, err)
 		}
 		c := vdsm.Connection{
-			ID: id, Connection: p.Address, Port: p.Port, IQN: p.IQN, Tpgt: p.Tpgt, User: p.User, Password: vdsm.Hidden(p.Password),
+			ID: id, Connection: p.Address, Port: p.Port, IQN: p.IQN, Tpgt: p.Tpgt, User: p.User, Password: vdsm.Hidden(p.Password.Reveal()),
 			IfaceName: p.Iface, NetIfaceName: p.NetIface,
 		}
 		if i == 0 {
