@@ -208,15 +208,25 @@ func (b *builder) host(ctx context.Context, h *Host, labels map[string]string, s
 	return nil
 }
 
-// checkExport lets an independent NFS client mount, write and read the fresh export once, from host 1.
+// checkExport lets an independent NFS client mount, write and read the fresh export once, from host 1. It asks the port mapper, which
+// the server may tell of its mount service a moment after it answers; so it tries again for a while.
 func (b *builder) checkExport(ctx context.Context, h *Host) error {
 	if h.ID != 1 || b.c.Kind.Block() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
 	defer cancel()
-	_, err := h.Run(ctx, inBin+"/holdfast-attendant", "check-export", "--addr", b.c.Storage.Address, "--export", exportOf(h.Name))
-	return err
+	for {
+		_, err := h.Run(ctx, inBin+"/holdfast-attendant", "check-export", "--addr", b.c.Storage.Address, "--export", exportOf(h.Name))
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(10 * pollEvery):
+		}
+	}
 }
 
 func (b *builder) start(ctx context.Context, name, address string, caps []string, mounts []apimount.Mount, labels map[string]string) (string, error) {
