@@ -15,6 +15,11 @@ func FuzzParse(f *testing.F) {
 	f.Add(whole)
 	f.Add("cluster hosts=1 storage=iscsi:gotgt\r\n\r\n#x\r\nwait 1.000000001s\r\n-- a b --\r\nx\r\n-- c --\r\n")
 	f.Add("#\n# a\n\n# b\n\n\ncluster storage=nfs hosts=9 time_factor=.1\n\n\n# c\n\n# d\nheal\n# e\n\n")
+	const head = "cluster hosts=2 storage=nfs vdsm=standin smtp=standin ovf=yes sector=4096\n"
+	f.Add(head + `call host1 x "a\"b" [1,"]",-2.5] {a="}",b=base64:AA==} base64:AA= "\xff" answers ~"" within=1s` + "\n")
+	f.Add(head + `call host1 x {a=1 "b answers {a=1,,} within=1s` + "\n[\n{\n\"\n")
+	f.Add(head + `expect metric host1 m{a="b,c",d=e}>=-0.5 within=1s` + "\nexpect mode host1 a=7777\nload host1 p99<1s for=1s clients=3\n")
+	f.Add(head + `configure host1 a="" b=" " vm_command="x=y"` + "\nvdsm host1 image.a/b=/x\nexpect file host1 vm.conf contains=\"\u00e9\" within=1s\n")
 	paths, err := filepath.Glob("../../scenarios/*.txt")
 	require.NoError(f, err)
 	for _, path := range paths {
