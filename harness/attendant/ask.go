@@ -2,6 +2,7 @@ package attendant
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -28,13 +29,17 @@ func ask(ctx context.Context, program, addr string) (time.Duration, error) {
 		return 0, &Error{Kind: KindBadRequest, Text: fmt.Sprintf("no question is known for %q: want broker, sanlock, smtp or vdsm", program)}
 	}
 	took := time.Since(began)
-	switch {
-	case err == nil:
+	if err == nil {
 		return took, nil
-	case ctx.Err() != nil, brokerlink.KindOf(err) == brokerlink.KindTimeout, brokerlink.KindOf(err) == brokerlink.KindEnded && took >= within(ctx):
-		return took, &wire.Error{Op: "ask " + program, Addr: addr, Reason: wire.ErrSilent, Cause: err}
 	}
-	return took, &wire.Error{Op: "ask " + program, Addr: addr, Reason: wire.ErrRefused, Cause: err}
+	reason := wire.ErrRefused
+	// The client's own deadline may pass a moment before the context's, and the other way round. A queue of connections that stays full
+	// is a time-out too.
+	var failed *lease.Error
+	if ctx.Err() != nil || errors.As(err, &failed) && failed.Kind == lease.KindTimeout || brokerlink.KindOf(err) == brokerlink.KindTimeout {
+		reason = wire.ErrSilent
+	}
+	return took, &wire.Error{Op: "ask " + program, Addr: addr, Reason: reason, Cause: err}
 }
 
 // within is the time that a context leaves.

@@ -239,8 +239,8 @@ func TestAskTellsSilenceFromRefusal(t *testing.T) {
 	socket := filepath.Join(dir, "s")
 	frozen, err := net.Listen("unix", socket) // accepts by backlog, never answers, as a stopped program
 	require.NoError(t, err)
-	for _, program := range []string{"sanlock", "broker"} {
-		_, err = c.Ask(t.Context(), program, socket, 200*time.Millisecond)
+	for _, program := range []string{"sanlock", "broker", "sanlock", "broker", "sanlock", "broker"} { // two deadlines race
+		_, err = c.Ask(t.Context(), program, socket, 100*time.Millisecond)
 		require.ErrorIs(t, err, wire.ErrSilent, program)
 	}
 	frozen.Close()
