@@ -40,21 +40,21 @@ func Serve(ctx context.Context, dir string, ready func()) error {
 		return fmt.Errorf("dead mount: mount on %s: %w (it needs CAP_SYS_ADMIN)", dir, err)
 	}
 	ready()
-	ended := make(chan error, 1)
-	go func() { ended <- swallow(device) }()
+	ended := make(chan struct{})
+	go func() { defer close(ended); err = swallow(device) }()
 	select {
 	case <-ctx.Done():
-		err = nil
-	case err = <-ended:
+	case <-ended: // the mount was taken away from outside, or is broken
 	}
 	// Detaching asks the file system nothing; closing the device ends every request that waits.
-	uerr := unix.Unmount(dir, unix.MNT_DETACH)
+	detached := unix.Unmount(dir, unix.MNT_DETACH)
 	device.Close()
-	if ctx.Err() != nil {
-		<-ended
+	<-ended
+	if errors.Is(detached, unix.EINVAL) { // it is gone already
+		detached = nil
 	}
-	if uerr != nil && err == nil {
-		return fmt.Errorf("dead mount: detach %s: %w", dir, uerr)
+	if err == nil && detached != nil {
+		return fmt.Errorf("dead mount: detach %s: %w", dir, detached)
 	}
 	return err
 }

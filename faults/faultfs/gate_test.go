@@ -19,7 +19,7 @@ func pass(g *Gate, q Request) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		g.Pass(q)
+		_ = g.Pass(q)
 	}()
 	return done
 }
@@ -86,7 +86,7 @@ func TestLatencyDelaysAndIsMeasured(t *testing.T) {
 	_, err := g.Add(Rule{Kind: Latency, DelayMS: milliseconds(delay)})
 	require.NoError(t, err)
 	start := time.Now()
-	g.Pass(Request{Op: OpRead})
+	_ = g.Pass(Request{Op: OpRead})
 	require.GreaterOrEqual(t, time.Since(start), delay)
 	r := g.Rules()[0]
 	require.EqualValues(t, 1, r.DelayedTotal)
@@ -126,7 +126,7 @@ func TestProbabilityAffectsSome(t *testing.T) {
 	require.NoError(t, err)
 	const n = 400
 	for range n {
-		g.Pass(Request{Op: OpRead})
+		_ = g.Pass(Request{Op: OpRead})
 	}
 	r := g.Rules()[0]
 	require.EqualValues(t, n, r.Matched)
@@ -188,7 +188,7 @@ func TestNoRequestIsForgotten(t *testing.T) {
 				case <-stop:
 					return
 				default:
-					g.Pass(Request{Op: OpWrite, File: "w"})
+					_ = g.Pass(Request{Op: OpWrite, File: "w"})
 				}
 			}
 		})
