@@ -115,7 +115,10 @@ func TestDisconnectIsGivenUpIfSanlockDoesNotLetGo(t *testing.T) {
 	token := r.disconnect(time.Minute)
 	r.finishLease(0, nil)
 	require.Equal(t, Leaving, r.core.lease.state)
-	for r.replies[token].Token == 0 {
+	for range 1000 {
+		if r.replies[token].Token != 0 {
+			break
+		}
 		if r.leasing != 0 {
 			r.finishLease(SeenRemoving, nil)
 		}
@@ -193,15 +196,16 @@ func TestAFreshConnectionIsNotBlamedForTheOldOne(t *testing.T) {
 	r.idleReader()
 	r.mustPut(0, on())
 	for range 3 {
-		for r.writing == nil {
-			r.wait(100 * time.Millisecond)
-		}
+		r.waitForWrite()
 		r.finishWrite(errIO)
 	}
 	r.finishMount(nil)
 	require.Equal(t, "failing", r.snapshot.Mount.State)
 	token := r.disconnect(time.Minute)
-	for r.mounting == 0 {
+	for range 1000 {
+		if r.mounting != 0 {
+			break
+		}
 		r.wait(100 * time.Millisecond)
 		if r.leasing != 0 {
 			r.finishLease(SeenAbsent, nil)

@@ -115,9 +115,7 @@ func TestRepeatedFailuresConnectAgain_S4(t *testing.T) {
 	r.finishRead(nil, nil)
 	for i := range 3 {
 		require.Zero(t, r.mounting, "after %d failed reads", i)
-		for !r.reading {
-			r.wait(100 * time.Millisecond)
-		}
+		r.waitForRead()
 		r.finishRead(nil, errIO)
 	}
 	require.Equal(t, MountReconnect, r.mounting)
@@ -139,9 +137,7 @@ func TestRepeatedFailuresConnectAgain_S4(t *testing.T) {
 	require.True(t, r.warns(health.MountFailing))
 	require.True(t, r.warns(health.StorageErrors))
 
-	for !r.reading {
-		r.wait(100 * time.Millisecond)
-	}
+	r.waitForRead()
 	r.finishRead(nil, nil)
 	require.Equal(t, "connected", r.snapshot.Mount.State, "storage works again, whatever the last attempt said")
 	require.Zero(t, r.snapshot.Mount.Failures)
@@ -156,16 +152,12 @@ func TestFailedWritesConnectAgainToo(t *testing.T) {
 	r.mustPut(0, on())
 	for range 3 {
 		require.Zero(t, r.mounting)
-		for r.writing == nil {
-			r.wait(100 * time.Millisecond)
-		}
+		r.waitForWrite()
 		r.finishWrite(errIO)
 	}
 	require.Equal(t, MountReconnect, r.mounting)
 	r.finishMount(nil)
-	for r.writing == nil {
-		r.wait(100 * time.Millisecond)
-	}
+	r.waitForWrite()
 	r.finishWrite(nil)
 	require.Equal(t, "connected", r.snapshot.Mount.State)
 }
@@ -175,7 +167,7 @@ func TestAnAttemptThatDoesNotHelpIsRepeatedWithPauses(t *testing.T) {
 	r.finishRead(nil, nil)
 	var at []time.Duration
 	last := r.now
-	for len(at) < 7 {
+	for i := 0; i < 10_000 && len(at) < 7; i++ {
 		r.wait(100 * time.Millisecond)
 		if r.reading {
 			r.finishRead(nil, errIO)
@@ -186,6 +178,7 @@ func TestAnAttemptThatDoesNotHelpIsRepeatedWithPauses(t *testing.T) {
 			r.finishMount(nil)
 		}
 	}
+	require.Len(t, at, 7, "attempts in 1000 s")
 	for i, least := range []int{5, 10, 20, 40, 60, 60} {
 		require.GreaterOrEqual(t, at[i+1], time.Duration(least)*time.Second, "%v", at)
 		require.LessOrEqual(t, at[i+1], time.Duration(least+11)*time.Second, "%v", at)
@@ -214,18 +207,14 @@ func TestVolumesThatAreGivenAreNotConnectedAgain(t *testing.T) {
 	set.MustConnect = false
 	r := newRig(t, set)
 	for range 20 {
-		for !r.reading {
-			r.wait(100 * time.Millisecond)
-		}
+		r.waitForRead()
 		r.finishRead(nil, errIO)
 		require.Zero(t, r.mounting)
 	}
 	require.Equal(t, "failing", r.snapshot.Mount.State)
 	token := r.connect(time.Minute)
 	r.mustWait(token)
-	for !r.reading {
-		r.wait(100 * time.Millisecond)
-	}
+	r.waitForRead()
 	r.finishRead(nil, nil)
 	require.Equal(t, "connected", r.snapshot.Mount.State)
 	r.mustAnswer(token, true, "")
@@ -272,8 +261,10 @@ func TestAStuckMountDelaysNoWrite(t *testing.T) {
 		w.step(LockWanted{HostID: 3})
 		w.heal()
 		for range 3 { // three failed reads bring the mount lane to work, and it never comes back
-			for w.reading == nil {
-				w.pass(100 * time.Millisecond)
+			for range 1000 {
+				if w.reading == nil {
+					w.pass(100 * time.Millisecond)
+				}
 			}
 			w.finishRead(errIO)
 			if w.leasing != 0 {

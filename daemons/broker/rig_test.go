@@ -137,6 +137,29 @@ func (r *rig) wait(d time.Duration) {
 	}
 }
 
+// waitUntil lets time pass until something is so, at most 1000 s.
+func (r *rig) waitUntil(so func() bool) {
+	r.t.Helper()
+	for range 10_000 {
+		if so() {
+			return
+		}
+		r.wait(100 * time.Millisecond)
+	}
+	r.t.Fatalf("has not come about: %v", &r.core)
+}
+
+// waitForRead and waitForWrite let time pass until the lane is busy.
+func (r *rig) waitForRead() {
+	r.t.Helper()
+	r.waitUntil(func() bool { return r.reading })
+}
+
+func (r *rig) waitForWrite() {
+	r.t.Helper()
+	r.waitUntil(func() bool { return r.writing != nil })
+}
+
 func (r *rig) ask(make func(Token) Event) Reply {
 	r.t.Helper()
 	r.token++

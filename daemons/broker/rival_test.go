@@ -128,9 +128,7 @@ func TestTheLeaseIsNotLookedAtWhileStorageDoesNotAnswer(t *testing.T) {
 	}
 	require.True(t, r.reading, "hangs since the start")
 	r.finishRead(nil, nil)
-	for !r.reading {
-		r.wait(100 * time.Millisecond)
-	}
+	r.waitForRead()
 	r.finishRead(nil, nil)
 	r.untilLease(LeaseExamine, SeenAbsent)
 	r.examined(LeaseOwner{}, errIO)
