@@ -130,7 +130,7 @@ func assemble(ctx context.Context, options Options) (*shell, error) {
 // remark logs what could not be had and hinders nothing.
 func (s *shell) remark(remarks []string) {
 	for _, text := range remarks {
-		s.Log.Warn("configuration", "detail", text)
+		s.Log.Info("configuration", "detail", text)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/holdfast-ha/holdfast/daemons/broker/shell"
 	"github.com/holdfast-ha/holdfast/daemons/cmd/internal/process"
@@ -51,16 +52,28 @@ func serve(ctx context.Context, options shell.Options, log io.Writer) int {
 	cfg := options.Config
 	logger, lines := journal.New(log, cfg.Level())
 	options.Log = logger
+	closeVDSM, err := withVDSM(&options, logger)
+	if err != nil {
+		logger.Error(err.Error())
+		closeLog(ctx, lines, cfg.Timing.ShutdownGrace)
+		return process.ExitConfig
+	}
+	defer closeVDSM()
 	grace := cfg.Timing.ShutdownGrace
 	// Whatever the orderly stop may hang in, the process ends.
 	defer process.EndForced(ctx, grace+grace/4, func() { os.Exit(process.ExitForced) })()
 	logger.Info("broker starts", "version", options.Version, "host_id", cfg.HostID, "whiteboard", cfg.WhiteboardPath,
 		"lockspace", cfg.LockspacePath, "vm_driver", cfg.VMDriver, "time_factor", cfg.TimeFactor, "watchdog", watchdogOf(options))
 	code := outcome(logger, shell.Run(ctx, options))
+	closeLog(ctx, lines, grace)
+	return code
+}
+
+// closeLog writes what is left of the log.
+func closeLog(ctx context.Context, lines *journal.Journal, grace time.Duration) {
 	flush, done := context.WithTimeout(context.WithoutCancel(ctx), grace/10)
 	defer done()
 	_ = lines.Close(flush) // a log that cannot be written has nowhere to say so
-	return code
 }
 
 func outcome(logger *slog.Logger, err error) int {
