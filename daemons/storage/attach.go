@@ -103,8 +103,9 @@ func (d *userspaceDriver) start(ctx context.Context, a attachment, portal int) e
 		defer func() { _ = d.files.Remove(d.secretFile()) }()
 	}
 	if out, err := d.run(ctx, child.Spec{Argv: argv, Deadline: d.SubprocessTimeout, Ward: d.ward}); err != nil {
-		// The daemon may be there all the same, still trying to reach its server, in a session of its own.
-		return errors.Join(d.told(err, out.Stderr), d.end(ctx, d.strays(a)))
+		// The daemon may be there all the same, still trying to reach its server, in a session of its own. It goes even if ctx is what
+		// ended the start; ending it is bounded by itself.
+		return errors.Join(d.told(err, out.Stderr), d.end(context.WithoutCancel(ctx), d.strays(a)))
 	}
 	text, err := d.files.ReadFile(d.pidFile(a))
 	if err != nil {

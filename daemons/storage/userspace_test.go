@@ -218,6 +218,30 @@ func TestUserspaceCommands(t *testing.T) {
 	require.Len(t, u.(*userspaceDriver).volumes, 4, "with the domain's own metadata and lockspace")
 }
 
+// A start that is given up leaves no daemon behind that goes on trying for ever, also when the context is what ended it.
+func TestUserspaceStartsThatAreGivenUpLeaveNothingBehind(t *testing.T) {
+	h := newFakeHost(t)
+	s := testSettings("userspace", "nas:/he")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	h.programs["qemu-storage-daemon"] = func(_ context.Context, spec child.Spec) (string, error) {
+		for pid, line := range map[int]string{
+			5001: strings.Join(spec.Argv, "\x00"), 5002: "qemu-storage-daemon\x00--pidfile\x00/somebody/else.pid",
+		} {
+			h.writeProcess(t, pid, 9)
+			require.NoError(t, os.WriteFile(fmt.Sprintf("%s/proc/%d/comm", h.root, pid), []byte("qemu-storage-da\n"), 0o600))
+			require.NoError(t, os.WriteFile(fmt.Sprintf("%s/proc/%d/cmdline", h.root, pid), []byte(line+"\x00"), 0o600))
+		}
+		cancel()
+		return "", child.ErrDeadline
+	}
+	require.NoError(t, os.MkdirAll(h.root+"/proc/self", 0o755))
+	_, err := newDriver(t, s, h.deps()).Connect(ctx)
+	require.Equal(t, KindTimeout, kindOf(err), "%v", err)
+	require.Equal(t, []string{"SIGTERM 5001"}, h.signals)
+	require.DirExists(t, h.root+"/proc/5002")
+}
+
 // writeProcess puts a process into the fake machine's /proc.
 func (h *FakeHost) writeProcess(t *testing.T, pid int, ticks uint64) {
 	t.Helper()
