@@ -189,6 +189,34 @@ func TestADisconnectWhileConnectingTakesAwayWhatComes(t *testing.T) {
 	}
 }
 
+func TestAMonitorThatCouldNotBeStoppedIsStartedAnew(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.finishRead(nil, nil)
+	r.domainOn()
+	token := r.disconnect(time.Minute)
+	require.Equal(t, DomainStop, r.domain)
+	r.finishDomain(DomainFacts{}, errIO)
+	for range 100 {
+		if r.mounting != 0 {
+			break
+		}
+		r.wait(100 * time.Millisecond)
+		if r.leasing != 0 {
+			r.finishLease(SeenAbsent, nil)
+		}
+		if r.domain != 0 {
+			r.finishDomain(DomainFacts{}, errIO)
+		}
+	}
+	r.finishMount(nil)
+	r.mustAnswer(token, true, "")
+	r.wait(time.Minute)
+	require.Zero(t, r.domain, "it has lost its storage; there is nothing to stop")
+	r.connect(0)
+	r.finishMount(nil)
+	require.Equal(t, DomainStart, r.domain)
+}
+
 func TestAFreshConnectionIsNotBlamedForTheOldOne(t *testing.T) {
 	r := newRig(t, testSettings())
 	r.finishLease(SeenAbsent, nil)

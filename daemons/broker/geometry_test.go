@@ -67,6 +67,10 @@ func TestTheSectorSizeThatTheStorageHasCounts_S29(t *testing.T) {
 	found.Sector = 4096
 	r.step(MountDone{Op: MountConnect, Ready: found})
 	r.mustAnswer(token, false, "lockspace_align")
+	for range 20 {
+		r.poll(SeenAbsent)
+		require.NotEqual(t, LeaseJoin, r.leasing, "it was wanted before the sector size was known")
+	}
 	r.step(Observed{Code: health.ConfigBad, Detail: "broker.conf:3"})
 	require.Contains(t, r.core.board.String(), "config-bad(broker.conf:3; host_id 300")
 }

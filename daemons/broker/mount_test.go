@@ -162,6 +162,27 @@ func TestFailedWritesConnectAgainToo(t *testing.T) {
 	require.Equal(t, "connected", r.snapshot.Mount.State)
 }
 
+// Without the lease nothing is written that could show whether writing works again.
+func TestFailedWritesAreForgottenWhenNothingIsLeftToWrite(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.hold()
+	r.mustPut(3, record(t, 3, 100))
+	for range 3 {
+		r.waitForWrite()
+		r.finishWrite(errIO)
+	}
+	require.Equal(t, "failing", r.snapshot.Mount.State)
+	r.poll(SeenAbsent)
+	require.Equal(t, Lost, r.core.lease.state)
+	if r.writing != nil {
+		r.finishWrite(errIO)
+	}
+	r.finishMount(nil)
+	r.waitForRead()
+	r.finishRead(nil, nil)
+	require.Equal(t, "connected", r.snapshot.Mount.State)
+}
+
 func TestAnAttemptThatDoesNotHelpIsRepeatedWithPauses(t *testing.T) {
 	r := newRig(t, testSettings())
 	r.finishRead(nil, nil)

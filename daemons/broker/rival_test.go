@@ -135,6 +135,47 @@ func TestTheLeaseIsNotLookedAtWhileStorageDoesNotAnswer(t *testing.T) {
 	require.Contains(t, r.snapshot.Lease.Detail, "cannot be read")
 }
 
+func TestTheLeaseIsNotLookedAtOnceAPassIsStalled(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.finishRead(nil, nil)
+	r.finishLease(SeenAbsent, nil)
+	r.wait(10 * time.Second)
+	if r.leasing != 0 {
+		r.finishLease(SeenAbsent, nil)
+	}
+	r.wait(5100 * time.Millisecond)
+	require.True(t, r.core.reader.stall)
+	require.LessOrEqual(t, r.now.Sub(r.core.reader.lastAt), 30*time.Second, "the view is still young")
+	if r.leasing != 0 {
+		r.finishLease(SeenAbsent, nil)
+	}
+	r.step(LockWanted{HostID: 3})
+	r.untilLeaseOnly(LeaseJoin)
+	r.finishLease(0, errIO)
+	for range 50 {
+		r.wait(100 * time.Millisecond)
+		require.NotEqual(t, LeaseExamine, r.leasing)
+		if r.leasing != 0 {
+			r.finishLease(SeenAbsent, nil)
+		}
+	}
+}
+
+// untilLeaseOnly is untilLease for tests in which the reader hangs.
+func (r *rig) untilLeaseOnly(want LeaseOp) {
+	r.t.Helper()
+	for range 100 {
+		if r.leasing == want {
+			return
+		}
+		if r.leasing != 0 {
+			r.finishLease(SeenAbsent, nil)
+		}
+		r.wait(100 * time.Millisecond)
+	}
+	r.t.Fatalf("no %v in 10 s", want)
+}
+
 func namedRecord(t *testing.T, hostID int, name string, timestamp int64) []byte {
 	t.Helper()
 	wall := time.Unix(1_700_000_000, 0).UTC()
@@ -177,6 +218,19 @@ func TestAnotherHostThatPublishesInTheOwnSegmentIsNamed(t *testing.T) {
 		}
 	}
 	require.False(t, r.warns(health.HostIDTaken), "it is gone")
+}
+
+func TestTheRecordOfTheMachineBeforeIsNoRival(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.mustPut(3, record(t, 3, 100))
+	for range 3 {
+		r.finishRead(map[int][]byte{3: namedRecord(t, 3, "the machine before", 10)}, nil)
+		require.True(t, r.warns(health.SegmentOverwritten))
+		require.False(t, r.warns(health.HostIDTaken), "it does not change, so nobody lives there")
+		r.wait(10 * time.Second)
+	}
+	r.finishRead(map[int][]byte{3: namedRecord(t, 3, "the machine before", 20)}, nil)
+	require.True(t, r.warns(health.HostIDTaken), "now it does")
 }
 
 func TestARecordOfAnotherHostIDInTheOwnSegmentIsNamed_S15(t *testing.T) {

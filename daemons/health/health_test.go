@@ -103,3 +103,34 @@ func codes(warnings []health.Warning) []health.Code {
 	}
 	return all
 }
+
+// What the broker's rooms report by name must be in the table, or it would be shown nowhere.
+func TestTheTableHasWhatTheBrokerReports(t *testing.T) {
+	for code, severity := range map[health.Code]health.Severity{
+		"storage-stalled": health.High, "storage-errors": health.High, "storage-missing": health.High, "reader-blind": health.High,
+		"record-late": health.High, "lease-lost": health.High, "lease-unconfirmed": health.High, "lease-pending": health.Low,
+		"lease-none": health.Low, "mount-failing": health.High, "storage-disconnected": health.Low, "domain-invalid": health.High,
+		"host-id-taken": health.High, "lane-stalled": health.Medium, "ovf-stale": health.Medium, "archive-invalid": health.Medium,
+		"notify-failing": health.Low, "clock-jump": health.Medium, "config-bad": health.High, "config": health.Low,
+		"segment-overwritten": health.Medium, "segment-unreadable": health.Medium, "engine-unknown": health.Medium,
+	} {
+		row, ok := health.Lookup(code)
+		require.True(t, ok, code)
+		require.Equal(t, severity, row.Severity, code)
+	}
+	require.Len(t, health.Table(), 23)
+}
+
+// Storage that an operator has taken away is no trouble: what follows from it is not shown beside it.
+func TestDisconnectedStorageHidesWhatFollowsFromIt(t *testing.T) {
+	var b health.Board
+	for _, code := range []health.Code{
+		health.StorageDisconnected, health.MountFailing, health.StorageMissing, health.StorageErrors, health.ReaderBlind, health.RecordLate,
+		health.LeaseNone, health.LeaseLost, health.DomainInvalid, health.OVFStale, health.ArchiveInvalid,
+	} {
+		b.Set(1*second, code, "x")
+	}
+	require.Equal(t, []health.Code{health.StorageDisconnected}, codes(b.Visible(100*second)))
+	b.Clear(health.StorageDisconnected)
+	require.Equal(t, []health.Code{health.MountFailing, health.StorageErrors, health.LeaseLost, health.LeaseNone}, codes(b.Visible(100*second)))
+}
