@@ -40,7 +40,13 @@ func startTarget(t *testing.T, user, password string) string {
 	require.NoError(t, cmd.Start())
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = cmd.Wait() }()
-	t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-ended
+		for _, file := range []string{"", ".lock"} {
+			_ = os.Remove("/run/tgtd/socket." + control + file)
+		}
+	})
 
 	dir := t.TempDir()
 	adm := func(argv ...string) error {
