@@ -252,6 +252,16 @@ func TestAFreshConnectionIsNotBlamedForTheOldOne(t *testing.T) {
 	require.Equal(t, "connected", r.snapshot.Mount.State)
 }
 
+func TestDisconnectLetsTheLeaseLaneFinish(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.finishRead(nil, nil)
+	require.Equal(t, LeasePoll, r.leasing)
+	r.disconnect(time.Minute)
+	require.Zero(t, r.mounting, "the lane may be reading the lockspace")
+	r.finishLease(SeenAbsent, nil)
+	require.Equal(t, MountDisconnect, r.mounting)
+}
+
 func TestDisconnectTellsTheTruthAtItsDeadline(t *testing.T) {
 	r := newRig(t, testSettings())
 	r.finishRead(nil, nil)
