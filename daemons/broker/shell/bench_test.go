@@ -1,7 +1,10 @@
 package shell_test
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"net"
 	"slices"
 	"testing"
 	"time"
@@ -11,6 +14,7 @@ import (
 	"github.com/holdfast-ha/holdfast/daemons/broker/shell"
 	"github.com/holdfast-ha/holdfast/daemons/whiteboard"
 	"github.com/holdfast-ha/holdfast/daemons/whiteboard/segmentfile"
+	"github.com/holdfast-ha/holdfast/daemons/xmlrpc"
 )
 
 // written is storage that tells when a write has reached it.
@@ -73,6 +77,68 @@ func BenchmarkGetStats(b *testing.B) {
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "calls/s")
 		})
 	}
+}
+
+// BenchmarkLargeAnswers are answers of 2,000 hosts as they leave the server, to a client that only reads them: plain, and packed
+// as Python's client asks for them. first-ms is the first answer after all segments have changed.
+func BenchmarkLargeAnswers(b *testing.B) {
+	const hosts = 2000
+	r := startWith(b, hosts)
+	for _, method := range []string{"get_stats", "get_view"} {
+		for _, encoding := range []string{"identity", "gzip"} {
+			b.Run(method+"/"+encoding, func(b *testing.B) {
+				body, err := xmlrpc.MarshalCall(method)
+				require.NoError(b, err)
+				var all []time.Duration
+				var size int64
+				for b.Loop() {
+					began := time.Now()
+					size = r.exchange(b, body, encoding)
+					all = append(all, time.Since(began))
+				}
+				slices.Sort(all)
+				ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
+				b.ReportMetric(ms(all[len(all)/2]), "p50-ms")
+				b.ReportMetric(ms(all[len(all)*99/100]), "p99-ms")
+				b.ReportMetric(float64(size), "bytes")
+				b.ReportMetric(0, "ns/op")
+			})
+		}
+	}
+	b.Run("first", func(b *testing.B) {
+		body, err := xmlrpc.MarshalCall("get_stats")
+		require.NoError(b, err)
+		var all []time.Duration
+		stamp := int64(1)
+		for b.Loop() {
+			stamp++
+			volume := r.storage.Volume
+			for id := 1; id <= hosts; id++ {
+				require.NoError(b, volume.Write(id, segmentOf(record(b, id, stamp))))
+			}
+			newest := record(b, hosts, stamp)
+			r.eventually("read", func() bool { return bytes.Equal(r.segment(hosts).Data, newest) })
+			began := time.Now()
+			r.exchange(b, body, "gzip")
+			all = append(all, time.Since(began))
+		}
+		slices.Sort(all)
+		b.ReportMetric(float64(all[len(all)/2].Microseconds())/1e3, "first-ms")
+		b.ReportMetric(0, "ns/op")
+	})
+}
+
+// exchange posts a request and reads the answer away; it returns its length as it was sent.
+func (r *rig) exchange(t testing.TB, body []byte, encoding string) int64 {
+	t.Helper()
+	conn, err := net.Dial("unix", r.cfg.BrokerSocket)
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = fmt.Fprintf(conn, "POST /RPC2 HTTP/1.0\r\nAccept-Encoding: %s\r\nContent-Length: %d\r\n\r\n%s", encoding, len(body), body)
+	require.NoError(t, err)
+	size, err := io.Copy(io.Discard, conn)
+	require.NoError(t, err)
+	return size
 }
 
 // startWith returns a broker that has read so many hosts.
