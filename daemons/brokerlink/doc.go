@@ -1,8 +1,8 @@
 // Package brokerlink is the client side of the HA broker's RPC, and the
-// definition of what the newer methods (get_view, get_lanes, get_health) send.
+// definition of what the newer methods (get_view, get_status, get_lanes, ...) send.
 //
-// The broker encodes with View.Value, Lanes.Value and Health.Value; clients
-// decode with DecodeView, DecodeLanes and DecodeHealth. New data travels in new
+// The broker encodes with the Value methods of the wire types; clients
+// decode with DecodeView and the like. New data travels in new
 // methods only: upstream's clients convert every key of get_stats to an integer,
 // so nothing may be added there.
 //

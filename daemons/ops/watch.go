@@ -74,7 +74,6 @@ type seen struct {
 	change   Change
 	codes    []string
 	segments map[int]SegmentChange
-	lanes    []string
 }
 
 func look(source Source) *seen {

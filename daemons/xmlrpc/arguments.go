@@ -26,7 +26,7 @@ func Count(args []any, want int) error {
 	return nil
 }
 
-// CountBetween checks that there are at least least and at most most arguments. The error is an *ArgumentError.
+// CountBetween checks the number of arguments. The error is an *ArgumentError.
 func CountBetween(args []any, least, most int) error {
 	if len(args) < least || len(args) > most {
 		return &ArgumentError{Want: fmt.Sprintf("%d to %d", least, most), Got: fmt.Sprint(len(args))}

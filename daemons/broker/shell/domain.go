@@ -13,8 +13,8 @@ import (
 // newDomainMonitor returns what watches the storage domain: VDSM where it is there, else the broker itself.
 func newDomainMonitor(s *shell) domain.Monitor {
 	cfg := s.Config
-	if s.Options.Domain != nil {
-		return s.Options.Domain
+	if s.Domain != nil {
+		return s.Domain
 	}
 	if s.VDSM != nil && cfg.SDUUID != "" && cfg.Storage.Driver != "" && cfg.Storage.Driver != config.DriverPath && cfg.Storage.Driver != config.DriverUserspace {
 		return domain.NewVDSM(domain.VDSMOptions{Host: s.VDSM, SDUUID: cfg.SDUUID})

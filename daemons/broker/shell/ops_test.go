@@ -124,7 +124,10 @@ func TestWatchFollowsTheBroker(t *testing.T) {
 		return len(c.Segments) == 1 && c.Segments[0].HostID == 3 && strings.HasPrefix(c.Segments[0].Stamp, "1|1|9|3|") && c.Segments[0].Durable
 	})
 	require.NoError(t, r.stop(), "a watch does not hold up the end")
-	for range heard { //nolint:revive // until it is closed
+	for {
+		if _, more := <-heard; !more {
+			break
+		}
 	}
 }
 
