@@ -1,6 +1,7 @@
 package attendant
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,8 +38,9 @@ func newChildren(all bool) *children {
 	return &children{all: all, byPID: map[int]*child{}, byName: map[string]*child{}}
 }
 
-// start forks the program. files are its descriptors 0, 1, 2. A name may be used again once its program has ended; an empty name
-// is allowed and is not kept.
+// start forks the program. files are its descriptors 0, 1, 2. A name may be used again once its program has ended, or as good as
+// ended: its first thread is gone, and others wait in the kernel for storage, so that nobody can end it. An empty name is allowed and
+// is not kept.
 func (c *children) start(name string, argv, env []string, dir string, files [3]uintptr) (*child, error) {
 	path, err := lookPath(argv)
 	if err != nil {
@@ -52,7 +54,7 @@ func (c *children) start(name string, argv, env []string, dir string, files [3]u
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if old := c.byName[name]; name != "" && old != nil && old.info.Running {
+	if old := c.byName[name]; name != "" && old != nil && old.info.Running && !isGone(old.info.PID) {
 		return nil, &Error{Kind: KindNameInUse, Text: fmt.Sprintf("%s runs already as process %d", name, old.info.PID)}
 	}
 	pid, err := syscall.ForkExec(path, argv, &syscall.ProcAttr{
@@ -73,6 +75,16 @@ func (c *children) start(name string, argv, env []string, dir string, files [3]u
 		c.byName[name] = ch
 	}
 	return ch, nil
+}
+
+// isGone reports whether a process that was not reaped yet has no first thread any more.
+func isGone(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return errors.Is(err, os.ErrNotExist)
+	}
+	_, rest, found := strings.Cut(string(stat), ") ")
+	return found && strings.HasPrefix(rest, "Z")
 }
 
 // reap collects every end that has happened so far.

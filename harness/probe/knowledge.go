@@ -14,15 +14,12 @@ type knowledge struct {
 
 	mu     sync.Mutex
 	record []byte     // of the own host, nil none
-	lease  string     // state in the last view
 	viewed clock.Mono // when the last view came; 0 never
 	alive  []int
-	domain brokerlink.DomainView // in the last status
-	stated clock.Mono            // when that came; 0 never
 }
 
-// leaseFresh is how old a view may be to conclude from it that the lease is held, in seconds.
-const leaseFresh = 1.0
+// viewFresh is how old a view may be to take it for what is so now, in seconds.
+const viewFresh = 1.0
 
 func (k *knowledge) learnView(v brokerlink.View, now clock.Mono) {
 	own, ok := v.Segment(k.hostID)
@@ -32,7 +29,7 @@ func (k *knowledge) learnView(v brokerlink.View, now clock.Mono) {
 	if ok && tokenTimestamp(own.Data) != "" {
 		k.record = own.Data
 	}
-	k.lease, k.viewed = v.Lease.State, now
+	k.viewed = now
 }
 
 func (k *knowledge) learnAlive(ids []int) {
@@ -51,32 +48,8 @@ func (k *knowledge) ownRecord(now clock.Mono) []byte {
 	return k.record
 }
 
-// leaseWanted says whether asking for the own lease changes nothing.
-func (k *knowledge) leaseWanted(now clock.Mono) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.fresh(now) && (k.lease == brokerlink.LeaseHeld || k.lease == brokerlink.LeaseJoining)
-}
-
 func (k *knowledge) fresh(now clock.Mono) bool {
-	return k.viewed != 0 && now.Sub(k.viewed).Seconds() <= leaseFresh
-}
-
-func (k *knowledge) learnDomain(d brokerlink.DomainView, now clock.Mono) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.domain, k.stated = d, now
-}
-
-// domainFresh is how old a status may be to conclude from it that the domain is monitored, in seconds.
-const domainFresh = 2.5
-
-// domainWanted says whether asking for the monitoring of the storage domain changes nothing.
-func (k *knowledge) domainWanted(now clock.Mono) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	monitored := k.domain.State == brokerlink.DomainOn || k.domain.State == brokerlink.DomainStarting
-	return k.stated != 0 && now.Sub(k.stated).Seconds() <= domainFresh && monitored && k.domain.HostID == k.hostID
+	return k.viewed != 0 && now.Sub(k.viewed).Seconds() <= viewFresh
 }
 
 func (k *knowledge) aliveHosts() []int {
