@@ -6,7 +6,7 @@ TOOL  := $(GO) tool -modfile=tools/go.mod
 # Static, so that the same files run on this machine and in the lab's containers.
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath
 MAINS := daemons/cmd/holdfast-broker daemons/cmd/holdfast-agent harness/cmd/holdfast harness/cmd/holdfast-attendant \
-         harness/cmd/holdfast-probe faults/cmd/holdfast-faultfs
+         harness/cmd/holdfast-probe faults/cmd/holdfast-faultfs fixtures/standin/cmd/holdfast-standin
 FUZZTIME ?= 10m
 
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
@@ -40,7 +40,7 @@ test-long: images ## race detector 1,000 times, fuzzing, mutants
 	@ci/test-long.sh
 
 mutants: images ## each known defect put back must make its scenario fail
-	@$(GO) test -count=1 -timeout 30m -run 'Mutant' -v ./scenarios/...
+	@HOLDFAST_BIN=$(CURDIR)/$(BIN) HOLDFAST_MUTANTS=all $(GO) test -count=1 -timeout 60m -run 'Mutant' -v ./scenarios/...
 
 fuzz: ## each fuzz target for FUZZTIME (default 10m)
 	@ci/fuzz.sh $(FUZZTIME)

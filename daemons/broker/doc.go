@@ -53,12 +53,4 @@
 // The lease is joined asynchronously and polled; a lease that sanlock dropped is joined again. When a join fails or takes
 // long, the host id's record in the lockspace is read, while storage answers, so that another host with the same host id is
 // named instead of being waited for. A host id that the lockspace has no room for is refused (S29).
-//
-// # Mutants
-//
-// Two build tags put upstream's defects back, a few lines each, so that a test rig can show that its scenarios catch
-// them. Default builds contain neither.
-//
-//	mutant_oneslot   mailbox: one slot for all segments (slot_mutant.go), defect S7
-//	mutant_rpcwaits  shell: put_stats and get_stats wait until the writer lane is idle (shell/rpcwaits_mutant.go), defect S1
 package broker

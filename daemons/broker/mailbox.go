@@ -27,7 +27,7 @@ type mailbox struct {
 
 // cell is one segment's place. It outlives its record, because it remembers the back-off.
 type cell struct {
-	slot     int
+	segment  int
 	pending  *version   // the newest record that the writer has not taken; nil if there is none
 	turn     uint64     // when pending was empty last and a record came: smallest is written first
 	failures int        // writes that failed since the last one that succeeded
@@ -115,7 +115,7 @@ func (m *mailbox) waitsFor(allowed func(segment int) bool) bool {
 func (m *mailbox) problems(allowed func(segment int) bool) []string {
 	var all []string
 	for _, c := range m.cells {
-		if c.failures > 0 && allowed(c.slot) {
+		if c.failures > 0 && allowed(c.segment) {
 			all = append(all, c.problem)
 		}
 	}
@@ -125,22 +125,22 @@ func (m *mailbox) problems(allowed func(segment int) bool) []string {
 // cellOf returns a copy of the segment's cell; an empty one if it was never used.
 func (m *mailbox) cellOf(segment int) cell {
 	for _, c := range m.cells {
-		if c.slot == slot(segment) {
+		if c.segment == segment {
 			return c
 		}
 	}
-	return cell{slot: slot(segment)}
+	return cell{segment: segment}
 }
 
 // change returns the segment's cell for changing, in a slice that no copy of the mailbox shares.
 func (m *mailbox) change(segment int) *cell {
 	m.cells = slices.Clone(m.cells)
 	for i := range m.cells {
-		if m.cells[i].slot == slot(segment) {
+		if m.cells[i].segment == segment {
 			return &m.cells[i]
 		}
 	}
-	m.cells = append(m.cells, cell{slot: slot(segment)})
+	m.cells = append(m.cells, cell{segment: segment})
 	return &m.cells[len(m.cells)-1]
 }
 

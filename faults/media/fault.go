@@ -78,9 +78,6 @@ func hangsOrFails(p faultfs.ProbeResult) string {
 
 // Inject adds the rule.
 func (f *Fault) Inject(ctx context.Context) error {
-	if noopFault {
-		return nil
-	}
 	_, err := f.o.FileSystem.Add(ctx, f.rule)
 	return err
 }

@@ -105,7 +105,6 @@ func TestBadOptionsAreRefused(t *testing.T) {
 }
 
 func TestFaultForOneHostIsProvenThroughItsMount(t *testing.T) {
-	skipMutant(t)
 	fs := gate{Gate: faultfs.NewGate()}
 	f, err := New(Options{FileSystem: fs, By: time.Millisecond, Host: "host2"})
 	require.NoError(t, err)
@@ -123,7 +122,6 @@ func TestSegmentSelectsItsBytes(t *testing.T) {
 }
 
 func TestHangIsProvenAndProvenGone(t *testing.T) {
-	skipMutant(t)
 	fs := gate{Gate: faultfs.NewGate()}
 	f, err := New(Options{FileSystem: fs, File: "w", Ops: []faultfs.Op{faultfs.OpWrite}})
 	require.NoError(t, err)
@@ -156,7 +154,6 @@ func TestHangIsProvenAndProvenGone(t *testing.T) {
 }
 
 func TestLatencyIsProvenByItsMeasure(t *testing.T) {
-	skipMutant(t)
 	fs := gate{Gate: faultfs.NewGate()}
 	f, err := New(Options{FileSystem: fs, By: 30 * time.Millisecond})
 	require.NoError(t, err)
@@ -171,7 +168,6 @@ func TestLatencyIsProvenByItsMeasure(t *testing.T) {
 }
 
 func TestErrorIsProvenByItsNameAndCounted(t *testing.T) {
-	skipMutant(t)
 	for _, name := range faultfs.Errors() {
 		fs := gate{Gate: faultfs.NewGate()}
 		f, err := New(Options{FileSystem: fs, Error: name, File: "w", Segment: segment(2), First: 1, AwaitOthers: true})
@@ -208,21 +204,7 @@ func TestFaultThatIsNotThereIsNotProven(t *testing.T) {
 	}
 }
 
-// The mutant's Inject does nothing; its faults must come out unproven. (Run with -tags mutant_noopfault.)
-func TestMutantIsNotProven(t *testing.T) {
-	if !noopFault {
-		t.Skip("this test is for the mutant_noopfault build")
-	}
-	f, err := New(Options{FileSystem: gate{Gate: faultfs.NewGate()}})
-	require.NoError(t, err)
-	require.NoError(t, f.Inject(t.Context()))
-	_, err = f.Prove(t.Context())
-	require.ErrorContains(t, err, "not in effect")
-	require.NoError(t, f.Heal(t.Context()))
-}
-
 func TestHealAfterAnInjectThatWasNeverAnswered(t *testing.T) {
-	skipMutant(t)
 	fs := gate{Gate: faultfs.NewGate()}
 	f, err := New(Options{FileSystem: fs})
 	require.NoError(t, err)
@@ -242,7 +224,6 @@ func TestHealFailsWhileTheFileSystemIsOutOfReach(t *testing.T) {
 }
 
 func TestSecondFaultOnTheSameRequestsIsRefusedAtSetup(t *testing.T) {
-	skipMutant(t)
 	fs := gate{Gate: faultfs.NewGate()}
 	first, err := New(Options{FileSystem: fs})
 	require.NoError(t, err)
@@ -257,7 +238,6 @@ func TestSecondFaultOnTheSameRequestsIsRefusedAtSetup(t *testing.T) {
 }
 
 func TestAwaitOthers(t *testing.T) {
-	skipMutant(t)
 	fs := gate{Gate: faultfs.NewGate()}
 	f, err := New(Options{FileSystem: fs, By: time.Millisecond, AwaitOthers: true})
 	require.NoError(t, err)
@@ -271,16 +251,8 @@ func TestAwaitOthers(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func skipMutant(t *testing.T) {
-	t.Helper()
-	if noopFault {
-		t.Skip("the mutant injects nothing")
-	}
-}
-
 // A rule that vanishes by itself (the fault file system was started anew) was not in effect until it was healed.
 func TestFaultThatEndedByItselfIsNotProvenGone(t *testing.T) {
-	skipMutant(t)
 	fs := gate{Gate: faultfs.NewGate()}
 	f, err := New(Options{FileSystem: fs})
 	require.NoError(t, err)

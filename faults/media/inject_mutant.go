@@ -1,5 +1,0 @@
-//go:build mutant_noopfault
-
-package media
-
-const noopFault = true
