@@ -63,7 +63,9 @@ func AgentStates() []string {
 func MediaOps() []string { return []string{"read", "write", "fsync"} }
 
 // MediaFiles are the shared files of a cluster.
-func MediaFiles() []string { return []string{"whiteboard", "lockspace", "lease", "disk"} }
+func MediaFiles() []string {
+	return []string{"whiteboard", "lockspace", "lease", "disk", "conf", "ovf1", "ovf2"}
+}
 
 func maintenances() []string { return []string{string(MaintenanceGlobal), string(MaintenanceNone)} }
 
