@@ -23,28 +23,29 @@ func (given) Disconnect(context.Context) error { return nil }
 // Describe names the paths' origin.
 func (given) Describe() string { return "path: the volumes as they are" }
 
-// newDriver returns what connects the storage, or says what is missing. must tells whether there is anything to connect.
-func newDriver(options Options, note func(string)) (driver storage.Driver, must bool, missing string) {
+// newDriver returns what connects the storage, or says what is missing. must tells whether there is anything to connect;
+// bad is what in the configuration no driver could work with: the broker serves all the same, and says so.
+func newDriver(options Options, note func(string)) (driver storage.Driver, must bool, missing, bad string) {
 	cfg := options.Config
 	switch {
 	case options.Driver != nil:
-		return options.Driver, true, ""
+		return options.Driver, true, "", ""
 	case cfg.Storage.Driver == "" && cfg.WhiteboardPath == "" && options.Storage == nil:
-		return given{}, false, "whiteboard_path is not set"
+		return given{}, false, "whiteboard_path is not set", ""
 	case cfg.Storage.Driver == "" || cfg.Storage.Driver == config.DriverPath:
 		if cfg.WhiteboardPath == "" && options.Storage == nil {
-			return given{}, false, "whiteboard_path is not set"
+			return given{}, false, "whiteboard_path is not set", ""
 		}
 		return given{storage.Volumes{
 			Whiteboard: cfg.WhiteboardPath, Lockspace: cfg.LockspacePath, Configuration: cfg.ConfigurationPath,
 			Domain: cfg.DomainPath, DomainIDs: cfg.DomainIDsPath, Sector: cfg.SectorSize,
-		}}, false, ""
+		}}, false, "", ""
 	}
 	driver, err := storage.New(storage.FromConfig(cfg), storage.Deps{VDSM: options.MountVDSM, Note: note})
 	if err != nil {
-		return given{}, false, err.Error()
+		return given{}, false, "the storage is not configured rightly", err.Error()
 	}
-	return driver, true, ""
+	return driver, true, "", ""
 }
 
 // mountLane connects and disconnects the storage.

@@ -15,9 +15,10 @@ import (
 
 // observer tells the core of conditions that the rooms around it find, each when it changes. Only for the loop's goroutine.
 type observer struct {
-	told   map[health.Code]string
-	clocks clocks
-	seenAt clock.Mono // of the last look
+	told      map[health.Code]string
+	badConfig string // what of the configuration cannot be used
+	clocks    clocks
+	seenAt    clock.Mono // of the last look
 }
 
 // observePeriod is how often the rooms are looked at.
@@ -37,6 +38,7 @@ func (s *shell) observe() {
 			s.step(broker.Observed{Code: code, Detail: detail})
 		}
 	}
+	tell(health.ConfigBad, o.badConfig)
 	tell(health.EngineUnknown, s.engineProblem())
 	tell(health.ClockJump, o.clocks.look(now))
 	room := s.room.State()

@@ -88,7 +88,8 @@ func assemble(ctx context.Context, options Options) (*shell, error) {
 	in := newInbox()
 	s := &shell{Options: options, started: clock.Now(), inbox: in, calls: newCalls(in), observer: observer{told: map[health.Code]string{}}}
 	note := func(text string) { s.Log.Warn("storage", "detail", text) }
-	driver, must, missing := newDriver(options, note)
+	driver, must, missing, bad := newDriver(options, note)
+	s.observer.badConfig = bad
 	core, err := broker.NewCore(settings(options, must, missing), s.started)
 	if err != nil {
 		return nil, err

@@ -212,6 +212,17 @@ func TestWithoutAWhiteboardTheBrokerServesAndSaysSo(t *testing.T) {
 	require.NoError(t, r.stop())
 }
 
+func TestStorageThatIsConfiguredWronglyIsSaid(t *testing.T) {
+	r := start(t, func(o *shell.Options) {
+		o.Storage, o.Config.WhiteboardPath = nil, ""
+		o.Config.Storage.Driver, o.Config.Storage.Connection = "nfs", "no path"
+	})
+	r.eventually("said", func() bool { return r.warns("config-bad") })
+	slowest, name := everyMethod(t, r, 1)
+	require.Less(t, slowest, prompt, name)
+	require.NoError(t, r.stop())
+}
+
 func TestWriteErrorsNeverEndTheBroker_S4(t *testing.T) {
 	r := start(t, nil)
 	r.hold()
