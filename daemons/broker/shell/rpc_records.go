@@ -35,7 +35,6 @@ func (s *shell) putStats(ctx context.Context, args []any) (any, error) {
 	}); err != nil {
 		return nil, err
 	}
-	s.beforeStats(ctx)
 	return accepted, nil
 }
 
@@ -63,11 +62,10 @@ func (s *shell) putStatsWait(ctx context.Context, args []any) (any, error) {
 }
 
 // getStats: -> host id in decimal: segment.
-func (s *shell) getStats(ctx context.Context, args []any) (any, error) {
+func (s *shell) getStats(_ context.Context, args []any) (any, error) {
 	if err := xmlrpc.Count(args, 0); err != nil {
 		return nil, err
 	}
-	s.beforeStats(ctx)
 	return s.encodings.ask(s.snapshot.Load()).stats, nil
 }
 
