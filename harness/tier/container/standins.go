@@ -64,7 +64,7 @@ smtp-timeout = 10
 source-email = holdfast@lab.example
 destination-emails = operator@lab.example
 [notify]
-state_transition = .*
+state_transition = maintenance|start|stop|up|down
 `
 
 // mailTemplate is the text of a mail, in the words of upstream's own.
