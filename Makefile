@@ -11,7 +11,7 @@ FUZZTIME ?= 10m
 
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
-.PHONY: help setup build images demo test test-short test-long mutants fuzz lint bench clean
+.PHONY: help setup build images demo test test-short test-long mutants fuzz lint rpc-table bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -36,7 +36,7 @@ test: images ## everything that CI runs: unit, race, fuzz seeds, container scena
 test-short: ## what needs no Docker, no FUSE and no root
 	@$(GO) test ./...
 
-test-long: images ## race detector 1,000 times, fuzzing, mutants
+test-long: images ## race detector 1,000 times, scenarios that take minutes, mutants, fuzzing
 	@ci/test-long.sh
 
 mutants: images ## each known defect put back must make its scenario fail
@@ -47,6 +47,9 @@ fuzz: ## each fuzz target for FUZZTIME (default 10m)
 
 lint: setup ## go vet, golangci-lint with the import rules, gofumpt
 	@ci/lint.sh
+
+rpc-table: images ## how fast each method answers under each fault, measured from outside
+	@ci/rpctable.sh
 
 bench: images ## speed and memory, as a table and as JSON in bench.json
 	@ci/bench.sh
