@@ -108,7 +108,7 @@ func lockspaceKeys() []Key {
 			},
 			show: func(c Config) string { return formatDuration(c.IOTimeout) },
 		},
-		upstream("sdUUID", text("sd_uuid", "", "printable ASCII without blanks, or nothing", word, func(c *Config) *string { return &c.SDUUID },
+		upstream("sdUUID", text("sd_uuid", "", expectWord, word, func(c *Config) *string { return &c.SDUUID },
 			"UUID of the storage domain")),
 		choice("sector_size", "0", []int{0, 512, 4096}, func(c *Config) *int { return &c.SectorSize },
 			"sector size of the lockspace in bytes; 0 asks the storage"),
@@ -135,7 +135,7 @@ func engineKeys() []Key {
 		},
 		text("vm_health_url", "", "http://HOST:PORT/PATH, or nothing", orEmpty(httpURL), func(c *Config) *string { return &c.VMHealthURL },
 			"page that answers while the engine is healthy"),
-		upstream("vmid", text("vmid", "", "printable ASCII without blanks, or nothing", word, func(c *Config) *string { return &c.VMID },
+		upstream("vmid", text("vmid", "", expectWord, word, func(c *Config) *string { return &c.VMID },
 			"UUID of the engine VM")),
 	}
 }

@@ -6,7 +6,10 @@ import (
 	"time"
 )
 
-const blankUUID = "00000000-0000-0000-0000-000000000000"
+const (
+	blankUUID  = "00000000-0000-0000-0000-000000000000"
+	expectWord = "printable ASCII without blanks, or nothing"
+)
 
 // hostFileKeys are the sockets and files of this host, beside those in hostKeys.
 func hostFileKeys() []Key {
@@ -35,9 +38,8 @@ func storageKeys() []Key {
 	plain := func(name, byDefault, expected string, field func(*Config) *string, meaning string) Key {
 		return text(name, byDefault, expected, word, field, meaning)
 	}
-	const expectWord = "printable ASCII without blanks, or nothing"
 	password := Key{
-		Name: "iscsi_password", Upstream: "password", Expected: "printable ASCII without blanks, or nothing", secret: true,
+		Name: "iscsi_password", Upstream: "password", Expected: expectWord, secret: true,
 		Meaning: "password for CHAP; never printed or logged",
 		set: func(c *Config, value string) error {
 			value, err := word(value)
@@ -136,18 +138,17 @@ func vdsmKeys() []Key {
 }
 
 func networkKeys() []Key {
-	plain := func(name, byDefault, expected string, field func(*Config) *string, meaning string) Key {
-		return upstream(name, text(name, byDefault, expected, word, field, meaning))
+	plain := func(name string, field func(*Config) *string, meaning string) Key {
+		return upstream(name, text(name, "", expectWord, word, field, meaning))
 	}
-	const expectWord = "printable ASCII without blanks, or nothing"
 	return []Key{
-		plain("fqdn", "", expectWord, func(c *Config) *string { return &c.Network.FQDN }, "the engine's full name, where its health page is"),
-		plain("gateway", "", expectWord, func(c *Config) *string { return &c.Network.Gateway }, "address for the network test ping"),
-		plain("bridge", "", expectWord, func(c *Config) *string { return &c.Network.Bridge }, "name of the management network"),
+		plain("fqdn", func(c *Config) *string { return &c.Network.FQDN }, "the engine's full name, where its health page is"),
+		plain("gateway", func(c *Config) *string { return &c.Network.Gateway }, "address for the network test ping"),
+		plain("bridge", func(c *Config) *string { return &c.Network.Bridge }, "name of the management network"),
 		upstream("network_test", text("network_test", "", "ping, dns, tcp, none, or nothing, which means ping", orEmpty(oneOf("ping", "dns", "tcp", "none")), func(c *Config) *string { return &c.Network.Test },
 			"how the network is tested")),
-		plain("tcp_t_address", "", expectWord, func(c *Config) *string { return &c.Network.TCPAddress }, "address for the network test tcp"),
-		plain("tcp_t_port", "", expectWord, func(c *Config) *string { return &c.Network.TCPPort }, "port for the network test tcp"),
+		plain("tcp_t_address", func(c *Config) *string { return &c.Network.TCPAddress }, "address for the network test tcp"),
+		plain("tcp_t_port", func(c *Config) *string { return &c.Network.TCPPort }, "port for the network test tcp"),
 	}
 }
 
