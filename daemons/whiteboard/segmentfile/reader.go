@@ -1,6 +1,10 @@
 package segmentfile
 
-import "github.com/holdfast-ha/holdfast/daemons/whiteboard"
+import (
+	"bytes"
+
+	"github.com/holdfast-ha/holdfast/daemons/whiteboard"
+)
 
 // defaultSlack is how many segments behind the last one in use are read in every pass, so that a host that joins with the next free
 // id is seen at once and not only at the next full scan.
@@ -21,6 +25,7 @@ type Reader struct {
 	known   bool // a full pass has succeeded
 	highest int  // highest segment in use, as far as known; -1 if none
 	buffer  *Buffer
+	last    []Found // of the last pass that succeeded
 }
 
 // NewReader returns a reader for the host with id own (0 if it has none yet).
@@ -32,7 +37,7 @@ func NewReader(volume Volume, own int) *Reader {
 type Found struct {
 	// ID is the segment's number: 0 for the global block, else the host id.
 	ID int
-	// Data is a copy that belongs to the receiver.
+	// Data is never changed. A segment that is the same as in the pass before has the same pointer.
 	Data *whiteboard.Segment
 }
 
@@ -66,13 +71,25 @@ func (r *Reader) pass(sys calls, full bool) (Pass, error) {
 	}
 	pass.Read, pass.Buffered = read, buffered
 	pass.Bytes = int64(read) * whiteboard.SegmentSize
-	highest := -1
+	highest, before := -1, r.last
 	for id := range read {
-		if data := r.buffer.Segment(id); !whiteboard.IsAbsent(data) {
-			pass.Found = append(pass.Found, Found{ID: id, Data: (*whiteboard.Segment)(append([]byte(nil), data...))})
-			highest = id
+		data := r.buffer.Segment(id)
+		if whiteboard.IsAbsent(data) {
+			continue
 		}
+		for len(before) > 0 && before[0].ID < id {
+			before = before[1:]
+		}
+		found := Found{ID: id}
+		if len(before) > 0 && before[0].ID == id && bytes.Equal(before[0].Data[:], data) {
+			found.Data = before[0].Data
+		} else {
+			found.Data = (*whiteboard.Segment)(bytes.Clone(data))
+		}
+		pass.Found = append(pass.Found, found)
+		highest = id
 	}
+	r.last = pass.Found
 	if full {
 		r.known, r.highest = true, highest
 		if need := r.Range(false); need < r.buffer.Segments()/2 {
