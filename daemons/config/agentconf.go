@@ -3,12 +3,14 @@ package config
 import (
 	"errors"
 	"fmt"
+	"strconv"
 )
 
 // scoreSection is the title of the score weights in the table of keys, which are agent.conf's.
 const scoreSection = "Score weights, in points; equal on all hosts of a cluster"
 
-// agentConf reads upstream's agent.conf into the score weights that holdfast.conf left open. Its one section is [score].
+// agentConf reads upstream's agent.conf into the score weights that holdfast.conf left open. Its one section is [score]. As upstream does
+// it passes over weights that it does not know, which are some other version's; but not over what looks like a typing error.
 func (p *parser) agentConf(name string, text []byte) {
 	ini, err := ParseINI(name, text)
 	if err != nil {
@@ -36,10 +38,16 @@ func (p *parser) agentConf(name string, text []byte) {
 		switch {
 		case errors.As(err, &fault):
 			p.faults = append(p.faults, err)
+		case !there && nearestKey(key, names) == "" && isNumber(value):
 		case !there:
 			p.fault(name, line, key, fmt.Errorf("unknown key; %s", hint(key, names, "agent.conf")))
 		default:
 			p.set(target, origin{name, line, key, value})
 		}
 	}
+}
+
+func isNumber(value string) bool {
+	_, err := strconv.ParseFloat(value, 64)
+	return err == nil
 }

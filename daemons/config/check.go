@@ -48,8 +48,13 @@ func check(c Config) []finding {
 		refuse("score_cpu_load_penalty_min", "%s is above score_cpu_load_penalty_max, %s",
 			formatNumber(c.Score.CPULoadPenaltyMin), formatNumber(c.Score.CPULoadPenaltyMax))
 	}
-	if c.VMDriver == "command" && len(c.VMCommand) == 0 {
+	switch {
+	case c.VMDriver == VMDriverCommand && len(c.VMCommand) == 0:
 		refuse("vm_driver", "%w", errors.New("vm_driver = command needs vm_command, the program that is the engine VM"))
+	case c.VMDriver == VMDriverVDSM && c.VDSM.Mode == "off":
+		refuse("vm_driver", "%w", errors.New("vm_driver = vdsm needs VDSM: set vdsm to auto or on"))
+	case c.VMDriver == VMDriverVDSM && c.VMID == "":
+		refuse("vm_driver", "%w", errors.New("vm_driver = vdsm needs vmid, the UUID of the engine VM"))
 	}
 	if len(c.BrokerSocket) > 107 {
 		refuse("broker_socket", "%q is longer than 107 bytes, the limit of a Unix socket; set a shorter run_dir or broker_socket", c.BrokerSocket)

@@ -16,6 +16,13 @@ import (
 	"time"
 )
 
+// Ways to run the engine VM.
+const (
+	VMDriverVDSM    = "vdsm"    // VDSM runs it
+	VMDriverCommand = "command" // it is a program
+	VMDriverNone    = "none"    // this host never runs it
+)
+
 // Config is everything that broker and agent can be told. It is a plain value: copy it freely.
 type Config struct {
 	// Root is what --root gave: every path below is under it already. Empty is the machine's own root.
@@ -84,7 +91,7 @@ type Config struct {
 	Network Network
 	// LogLevel is debug, info, warn or error; Level gives it as slog wants it.
 	LogLevel string
-	// VMDriver says how the engine VM is run: "command" or "none".
+	// VMDriver says how the engine VM is run: one of the VMDriver constants.
 	VMDriver string
 	// VMCommand is the program of the command driver and its arguments; no shell is involved.
 	VMCommand []string

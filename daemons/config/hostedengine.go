@@ -4,7 +4,7 @@ import "fmt"
 
 // hostedEngineOnly are the keys of hosted-engine.conf that Holdfast has no use for; they are legal.
 func hostedEngineOnly() []string {
-	return []string{"vm_disk_id", "vm_disk_vol_id", "vdsm_use_ssl", "console", "ca_cert", "ca_subject"}
+	return []string{"vm_disk_id", "vm_disk_vol_id", "vdsm_use_ssl", "console", "ca_cert", "ca_subject", "service_start_time"}
 }
 
 // hostedEngineKeys is the table of hosted-engine.conf: upstream's name -> the key of holdfast.conf that means the same.
@@ -27,7 +27,8 @@ func domainTypes() map[string][2]string {
 }
 
 // hostedEngine reads upstream's hosted-engine.conf into what holdfast.conf left open. Upstream's reader takes the last of two
-// equal keys, ignores lines without an equals sign and every key that it does not know; here all three are faults.
+// equal keys, ignores lines without an equals sign and every key that it does not know; here all three are faults, except a key that
+// is there twice with one value: engines write ca_cert so on hosts that they deploy.
 func (p *parser) hostedEngine(name string, text []byte) {
 	known := hostedEngineKeys()
 	legal := map[string]bool{}
@@ -40,13 +41,17 @@ func (p *parser) hostedEngine(name string, text []byte) {
 		names = append(names, Key{Name: upstreams})
 	}
 	names = append(names, Key{Name: "configured"})
-	seen := map[string]int{}
+	seen := map[string]origin{}
 	p.lines(name, text, func(number int, key, value string) {
-		if first, twice := seen[key]; twice {
-			p.fault(name, number, key, fmt.Errorf("set twice, first on line %d; keep one of the two", first))
+		first, twice := seen[key]
+		switch {
+		case twice && first.value == value:
+			return
+		case twice:
+			p.fault(name, number, key, fmt.Errorf("set twice to different values, first on line %d; keep one of the two", first.line))
 			return
 		}
-		seen[key] = number
+		seen[key] = origin{name, number, key, value}
 		target, there := known[key]
 		switch {
 		case legal[key]:
@@ -64,21 +69,37 @@ func (p *parser) hostedEngine(name string, text []byte) {
 			p.set(target, origin{name, number, key, value})
 		}
 	})
+	p.implyNFSVersion()
 }
 
 // domainType takes upstream's word for the kind of storage.
 func (p *parser) domainType(driver Key, from origin) {
-	// A driver that needs no kernel's client is this host's own affair, whatever the storage is.
-	if own, set := p.origins[driver.Name]; set && own.file == p.file {
-		return
-	}
 	meant, known := domainTypes()[from.value]
 	if !known {
 		p.fault(from.file, from.line, from.name, fmt.Errorf("%w; expected nfs, nfs3, nfs4, glusterfs, posixfs, iscsi or fc, got %q", errBadValue, shorten(from.value)))
 		return
 	}
-	p.set(driver, origin{from.file, from.line, from.name, meant[0]})
 	if meant[1] != "" {
-		p.config.Storage.NFSVersion = meant[1]
+		p.impliedVersion = origin{from.file, from.line, from.name, meant[1]}
 	}
+	// How this host reaches the volumes without the kernel's clients is its own affair, whatever the storage is.
+	if own, set := p.origins[driver.Name]; set && (own.value == DriverUserspace || own.value == DriverPath) {
+		return
+	}
+	p.set(driver, origin{from.file, from.line, from.name, meant[0]})
+}
+
+// implyNFSVersion is for nfs3 and nfs4: as with upstream they win over the file's own nfs_version, wherever that stands, but not over
+// holdfast.conf, which has to agree.
+func (p *parser) implyNFSVersion() {
+	if p.impliedVersion.name == "" {
+		return
+	}
+	key := p.keys["nfs_version"]
+	if first, set := p.origins[key.Name]; set && first.file == p.file {
+		p.agree(key, first, p.impliedVersion)
+		return
+	}
+	p.origins[key.Name] = p.impliedVersion
+	p.config.Storage.NFSVersion = p.impliedVersion.value
 }

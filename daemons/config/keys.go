@@ -111,7 +111,7 @@ func lockspaceKeys() []Key {
 		upstream("sdUUID", text("sd_uuid", "", expectWord, word, func(c *Config) *string { return &c.SDUUID },
 			"UUID of the storage domain")),
 		choice("sector_size", "0", []int{0, 512, 4096}, func(c *Config) *int { return &c.SectorSize },
-			"sector size of the lockspace in bytes; 0 asks the storage"),
+			"sector size of the lockspace in bytes; 0 asks the storage, which the drivers path and userspace cannot do: they take 512 then"),
 		choice("lockspace_align", "1", []int{1, 2, 4, 8}, func(c *Config) *int { return &c.LockspaceAlign },
 			"size of the lockspace in MiB when it is written anew; with 4096-byte sectors 1 MiB has room for 250 hosts, 8 MiB for 2000; equal on all hosts"),
 	}
@@ -119,8 +119,8 @@ func lockspaceKeys() []Key {
 
 func engineKeys() []Key {
 	return []Key{
-		text("vm_driver", "none", "command or none", oneOf("command", "none"), func(c *Config) *string { return &c.VMDriver },
-			"how the engine VM is run: command runs vm_command, none runs nothing (this host never starts the engine)"),
+		text("vm_driver", "none", "vdsm, command or none", oneOf(VMDriverVDSM, VMDriverCommand, VMDriverNone), func(c *Config) *string { return &c.VMDriver },
+			"how the engine VM is run: vdsm has VDSM run the VM vmid as vm_conf defines it, command runs vm_command, none runs nothing (this host never starts the engine)"),
 		{
 			Name: "vm_command", Expected: `an absolute path and arguments; "..." around words with blanks, \" and \\ inside; no shell`,
 			Meaning: "program that is the engine VM; it must hold the engine's lease for as long as it runs, and must not lie on shared storage",

@@ -55,6 +55,8 @@ type parser struct {
 	keys    map[string]Key
 	origins map[string]origin // key of holdfast.conf -> where it was set
 	faults  []error
+
+	impliedVersion origin // of NFS, by upstream's domainType
 }
 
 // origin is where a key was set, and as what.

@@ -50,7 +50,8 @@ type Storage struct {
 	UserspaceDir string
 }
 
-// VolumeID names a volume of the storage domain. Both are UUIDs.
+// VolumeID names a volume of the storage domain. Both are UUIDs; with DriverUserspace and an IQN Volume is a LUN's number and Image is
+// empty.
 type VolumeID struct{ Image, Volume string }
 
 // Known reports whether both parts are there.

@@ -141,7 +141,7 @@ func timingKeys() []Key {
 		count("notify_attempts", "", 10, func(t *Timing) *int { return &t.NotifyAttempts },
 			"a mail is dropped, and counted, after this many attempts"),
 		count("notify_queue", "", 64, func(t *Timing) *int { return &t.NotifyQueue },
-			"mails that may wait; the oldest is dropped, and counted, when one more comes"),
+			"mails that may wait; one more is not taken, and counted as dropped"),
 
 		period("rpc_timeout", "", 5*time.Second, unscaled, func(t *Timing) *time.Duration { return &t.RPCTimeout },
 			"deadline of one call from the agent to the broker"),

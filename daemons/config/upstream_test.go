@@ -124,7 +124,13 @@ func TestFaultsOfUpstreamsFilesNameTheirOrigin(t *testing.T) {
 	}{
 		"unknown key":       {map[string]string{atEngine: "host_id=1\nsdUID=x\n"}, `hosted-engine.conf:2: key "sdUID": unknown key; the nearest known key is "sdUUID"`},
 		"bad host id":       {map[string]string{atEngine: "host_id=0\n"}, `hosted-engine.conf:1: key "host_id": bad value; expected a whole number from 1 to 2000`},
-		"twice":             {map[string]string{atEngine: "host_id=1\nbridge=a\nbridge=b\n"}, `hosted-engine.conf:3: key "bridge": set twice, first on line 2`},
+		"twice":             {map[string]string{atEngine: "host_id=1\nbridge=a\nbridge=b\n"}, `hosted-engine.conf:3: key "bridge": set twice to different values, first on line 2`},
+		"two versions":      {map[string]string{atHoldfast: "host_id = 1\nnfs_version = 4.1\n", atEngine: "domainType=nfs3\n"}, `key "domainType": is "3", but `},
+		"two drivers":       {map[string]string{atHoldfast: "host_id = 1\nstorage_driver = nfs\n", atEngine: "domainType=iscsi\n"}, `key "domainType": is "iscsi", but `},
+		"no driver at all":  {map[string]string{atHoldfast: "host_id = 1\nstorage_driver = userspace\n", atEngine: "domainType=cifs\n"}, `key "domainType": bad value`},
+		"score as text":     {map[string]string{atEngine: "host_id=1\n", atAgent: "[score]\nwhatever-penalty = many\n"}, `agent.conf:2: key "whatever-penalty": unknown key`},
+		"no VDSM to run it": {map[string]string{atHoldfast: "host_id = 1\nvm_driver = vdsm\nvmid = x\nvdsm = off\n"}, `holdfast.conf:2: key "vm_driver": vm_driver = vdsm needs VDSM`},
+		"no VM to run":      {map[string]string{atHoldfast: "host_id = 1\nvm_driver = vdsm\n"}, `holdfast.conf:2: key "vm_driver": vm_driver = vdsm needs vmid`},
 		"not configured":    {map[string]string{atEngine: "host_id=1\nconfigured=False\n"}, `key "configured": is "False": this host is not configured`},
 		"old layout":        {map[string]string{atEngine: "host_id=1\nspUUID=11111111-0000-0000-0000-000000000000\n"}, "the storage layout of version 3.5"},
 		"unknown storage":   {map[string]string{atEngine: "host_id=1\ndomainType=cifs\n"}, `key "domainType": bad value; expected nfs, nfs3`},
@@ -143,6 +149,45 @@ func TestFaultsOfUpstreamsFilesNameTheirOrigin(t *testing.T) {
 			require.ErrorContains(t, err, tc.want)
 		})
 	}
+}
+
+// byEngine is what an engine writes on a host that it deploys: in no order, and with ca_cert twice.
+const byEngine = `ca_cert=/etc/pki/vdsm/libvirt-spice/ca-cert.pem
+gateway=192.0.2.1
+iqn=
+conf_image_UUID=66666666-4c5f-4f0d-a86b-1d3f0a9ff6c1
+ca_cert=/etc/pki/vdsm/libvirt-spice/ca-cert.pem
+sdUUID=8f1d3b52-5a0e-4c0a-9f0e-686f6c646661
+host_id=3
+mnt_options=backup-volfile-servers=192.0.2.2:192.0.2.3
+domainType=glusterfs
+storage=192.0.2.4:/engine
+ca_subject="C=EN, L=Test, O=Test, CN=Test"
+service_start_time=0
+`
+
+func TestAHostDeployedByAnEngineIsUnderstood(t *testing.T) {
+	c, _, err := load(t, map[string]string{atHoldfast: "", atEngine: byEngine})
+	require.NoError(t, err)
+	require.Equal(t, 3, c.HostID)
+	require.Equal(t, "backup-volfile-servers=192.0.2.2:192.0.2.3", c.Storage.MountOptions)
+}
+
+func TestTheDomainTypeNamesTheVersionOfNFS(t *testing.T) {
+	for _, text := range []string{"domainType=nfs3\n", "domainType=nfs3\nnfs_version=auto\n", "nfs_version=auto\ndomainType=nfs3\n", "domainType=nfs3\nnfs_version=v4\n"} {
+		c, _, err := load(t, map[string]string{atHoldfast: "host_id = 1\n", atEngine: text})
+		require.NoError(t, err, text)
+		require.Equal(t, "3", c.Storage.NFSVersion, text)
+	}
+	c, _, err := load(t, map[string]string{atHoldfast: "host_id = 1\nnfs_version = 3\n", atEngine: "domainType=nfs3\n"})
+	require.NoError(t, err)
+	require.Equal(t, "3", c.Storage.NFSVersion)
+}
+
+func TestWeightsOfAnotherVersionArePassedOver(t *testing.T) {
+	c, _, err := load(t, map[string]string{atHoldfast: "host_id = 1\n", atAgent: "[score]\nbase-score=3000\nmoon-phase-penalty=12.5\n"})
+	require.NoError(t, err)
+	require.Equal(t, 3000, c.Score.Base)
 }
 
 func TestTwoFilesMaySayTheSame(t *testing.T) {
