@@ -42,6 +42,18 @@ func (c *Core) expect(w call) {
 	}
 }
 
+// forget drops a call whose caller has gone away. Without this a client that asks for long waits and goes, again and
+// again, would be remembered for as long as it asked for each time.
+func (c *Core) forget(token Token) {
+	left := make([]call, 0, len(c.calls))
+	for _, w := range c.calls {
+		if w.token != token {
+			left = append(left, w)
+		}
+	}
+	c.calls = left
+}
+
 // settleCalls answers the RPCs that are done, refused, or out of time. Each leaves the list with its answer, so it is
 // answered once.
 func (c *Core) settleCalls(now clock.Mono, out *outcome) {

@@ -168,6 +168,35 @@ func TestResetTellsTheTruthAtItsDeadline(t *testing.T) {
 	r.finishLease(0, nil) // nobody is answered twice
 }
 
+func TestACallerThatWentAwayIsForgotten(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.hold()
+	first, second := r.putWait(3, record(t, 3, 1), time.Hour), r.wantDomain(true, time.Hour)
+	r.step(CallerGone{Token: first})
+	require.Len(t, r.core.calls, 1)
+	r.step(CallerGone{Token: 999})
+	r.mustWait(second)
+	r.finishWrite(nil)
+	r.mustWait(first) // nobody is there to be answered
+	require.True(t, r.state(3).Durable, "and what was asked for went on")
+}
+
+// The lane was busy; meanwhile another host came to life. A lockspace that is written now would take its lease away.
+func TestAResetThatHadToWaitIsLookedAtAgain(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.finishLease(SeenAbsent, nil)
+	r.finishRead(nil, nil)
+	r.waitUntil(func() bool { return r.leasing == LeasePoll })
+	token := r.call(time.Hour, func(token Token, until clock.Mono) Event { return ResetWanted{Token: token, Until: until} })
+	r.mustWait(token)
+	r.step(HostsPushed{Alive: []int{5}})
+	r.finishLease(SeenAbsent, nil)
+	require.NotEqual(t, LeaseReset, r.leasing)
+	r.mustAnswer(token, false, "[5] are alive")
+	again := r.call(time.Hour, func(token Token, until clock.Mono) Event { return ResetWanted{Token: token, Until: until} })
+	r.mustAnswer(again, false, "[5] are alive")
+}
+
 func TestTheEndAnswersEverybody(t *testing.T) {
 	r := newRig(t, testSettings())
 	r.hold()

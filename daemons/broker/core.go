@@ -98,6 +98,8 @@ func (c *Core) Step(now clock.Mono, ev Event) []Effect {
 		c.releaseWanted(now, e, &out)
 	case ResetWanted:
 		c.resetWanted(now, e, &out)
+	case CallerGone:
+		c.forget(e.Token)
 	case WriteDone:
 		c.writeDone(now, e, &out)
 	case ReadDone:

@@ -54,6 +54,9 @@ type ResetWanted struct {
 	Until clock.Mono // 0 or past: at once
 }
 
+// CallerGone says that nobody waits for the Reply to Token any more. What was asked for goes on.
+type CallerGone struct{ Token Token }
+
 // WriteDone is the end of the write that StartWrite began.
 type WriteDone struct {
 	Segment        int
@@ -121,6 +124,7 @@ func (HostsPushed) event()   {}
 func (LockWanted) event()    {}
 func (ReleaseWanted) event() {}
 func (ResetWanted) event()   {}
+func (CallerGone) event()    {}
 func (WriteDone) event()     {}
 func (ReadDone) event()      {}
 func (LeaseObserved) event() {}

@@ -170,7 +170,7 @@ func (c *Core) startLease(now clock.Mono, out *outcome) {
 		l.held = false // from here on sanlock may let go at any moment
 		c.startLeaseOp(now, LeaseLeave, out)
 	case l.reset:
-		c.startLeaseOp(now, LeaseReset, out)
+		c.startReset(now, out)
 	case l.examine && c.mayExamine(now):
 		c.startLeaseOp(now, LeaseExamine, out)
 	case l.wanted && !c.stop.wanted && c.hostIDLimit() == nil && (l.state == None || l.state == Lost) && now >= l.joinAt:

@@ -8,6 +8,18 @@ import (
 	"github.com/holdfast-ha/holdfast/daemons/clock"
 )
 
+// startReset begins a reset that was accepted, unless it has become dangerous while the lane was busy with something else:
+// other hosts may have joined since.
+func (c *Core) startReset(now clock.Mono, out *outcome) {
+	if err := c.resetHarms(now); err != nil {
+		c.lease.reset = false
+		out.changed = true
+		c.finishCalls(callReset, err, out)
+		return
+	}
+	c.startLeaseOp(now, LeaseReset, out)
+}
+
 // resetWanted refuses while this host uses the lockspace or another one may.
 func (c *Core) resetWanted(now clock.Mono, e ResetWanted, out *outcome) {
 	if err := c.resetForbidden(now); err != nil {
@@ -20,6 +32,14 @@ func (c *Core) resetWanted(now clock.Mono, e ResetWanted, out *outcome) {
 }
 
 func (c *Core) resetForbidden(now clock.Mono) error {
+	if c.lease.reset {
+		return errors.New("a reset is under way")
+	}
+	return c.resetHarms(now)
+}
+
+// resetHarms returns why writing an empty lockspace now would take a lease from somebody, or cannot be done.
+func (c *Core) resetHarms(now clock.Mono) error {
 	l := &c.lease
 	switch {
 	case c.leaseBlocked() != "":
@@ -28,8 +48,6 @@ func (c *Core) resetForbidden(now clock.Mono) error {
 		return errEnding
 	case !c.mount.wanted:
 		return errors.New(c.disconnectedText())
-	case l.reset:
-		return errors.New("a reset is under way")
 	case l.state != None && l.state != Lost:
 		return fmt.Errorf("the lease is %v", l.state)
 	case l.op == LeaseJoin:

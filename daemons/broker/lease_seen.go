@@ -38,7 +38,11 @@ func (c *Core) leasePolled(now clock.Mono, e LeaseObserved, out *outcome) {
 			c.leaseGone(now, "sanlock is giving the lease up; renewing it failed", out)
 		}
 	case SeenAbsent:
-		c.leaseGone(now, "sanlock does not have the lockspace", out)
+		why := "sanlock does not have the lockspace"
+		if l.state == Draining || l.state == Leaving {
+			why = "released"
+		}
+		c.leaseGone(now, why, out)
 	case SeenOther:
 		c.leaseGone(now, "sanlock has the lockspace's name or path with another host id", out)
 	}
@@ -77,7 +81,7 @@ func (c *Core) leaseGone(now clock.Mono, why string, out *outcome) {
 		c.become(now, c.unheld(), "joining failed: "+why+
 			"; sanlock's log tells why (another holder, not initialised, path missing)", out)
 	case Draining, Leaving:
-		c.become(now, None, "released", out)
+		c.become(now, None, why, out)
 	case None, Lost:
 	}
 }
@@ -90,10 +94,18 @@ func (c *Core) unheld() LeaseState {
 	return None
 }
 
-// expireLease gives up a lease that sanlock has not confirmed for longer than it can live without renewal.
+// expireLease gives up a lease that sanlock has not confirmed for longer than it can live without renewal. One that is on
+// its way out still has to be left: a silent sanlock has released nothing.
 func (c *Core) expireLease(now clock.Mono, out *outcome) {
 	l := &c.lease
-	if l.held && now.Sub(l.confirmedAt) > c.set.LeaseLife {
-		c.leaseGone(now, fmt.Sprintf("not confirmed by sanlock for more than %s", c.set.LeaseLife), out)
+	if !l.held || now.Sub(l.confirmedAt) <= c.set.LeaseLife {
+		return
 	}
+	why := fmt.Sprintf("not confirmed by sanlock for more than %s", c.set.LeaseLife)
+	if l.state != Draining {
+		c.leaseGone(now, why, out)
+		return
+	}
+	l.held = false
+	c.become(now, Draining, why, out)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/holdfast-ha/holdfast/daemons/clock"
 	"github.com/holdfast-ha/holdfast/daemons/health"
 )
 
@@ -161,6 +162,115 @@ func TestReleaseDoesNotWaitForAStuckWriter(t *testing.T) {
 		r.finishLease(SeenHeld, nil)
 	}
 	require.Equal(t, LeaseLeave, r.leasing)
+}
+
+// "ok" means that the lease is gone. A sanlock that has been silent for so long that the lease must have expired has
+// released nothing: it may come back and hold it again.
+func TestALeaseThatExpiresDuringItsReleaseIsStillToBeLeft(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.hold()
+	r.mustPut(3, record(t, 3, 100)) // and the writer hangs
+	for r.core.lease.held && r.now.Sub(r.core.lease.confirmedAt) < testSettings().LeaseLife-3*time.Second {
+		r.wait(time.Second)
+		if r.leasing != 0 {
+			r.finishLease(0, errors.New("timeout"))
+		}
+	}
+	token := r.release()
+	r.wait(4 * time.Second)
+	require.False(t, r.core.lease.held, "nothing may be written under it any more")
+	require.Equal(t, Draining, r.core.lease.state)
+	require.Contains(t, r.snapshot.Lease.Detail, "not confirmed by sanlock")
+	r.mustWait(token)
+	r.waitUntil(func() bool {
+		if r.leasing == LeasePoll {
+			r.finishLease(0, errors.New("timeout"))
+		}
+		return r.leasing == LeaseLeave
+	})
+	r.finishLease(0, nil)
+	r.poll(SeenAbsent)
+	r.mustAnswer(token, true, "")
+}
+
+func TestASanlockThatDiesDuringTheReleaseIsNotCalledARelease(t *testing.T) {
+	r := newRig(t, testSettings())
+	r.hold()
+	r.release()
+	r.waitUntil(func() bool {
+		if r.leasing == LeaseLeave {
+			r.finishLease(0, nil)
+		}
+		return r.leasing == LeasePoll
+	})
+	r.finishLease(0, fmt.Errorf("connect: %w", ErrSanlockGone))
+	require.Equal(t, None, r.core.lease.state)
+	require.Equal(t, "no sanlock renews it any more", r.snapshot.Lease.Detail)
+}
+
+// The lane that reads the lease from storage is the one that asks sanlock. It reads only while nothing is held, so a read
+// that hangs keeps a lease from being noticed, never from being missed; and everybody is told the truth in time.
+func TestALookAtTheLeaseThatHangsHarmsNoJudgement(t *testing.T) {
+	hanging := func(t *testing.T) *rig {
+		r := newRig(t, testSettings())
+		r.finishRead(nil, nil)
+		r.step(LockWanted{HostID: 3})
+		r.untilLease(LeaseJoin, SeenAbsent)
+		r.finishLease(0, nil)
+		r.mustPut(3, record(t, 3, 1))
+		for range 600 {
+			if r.reading {
+				r.finishRead(nil, nil)
+			}
+			switch r.leasing {
+			case LeaseExamine:
+				require.Equal(t, Joining, r.core.lease.state)
+				return r
+			case 0:
+				r.wait(100 * time.Millisecond)
+			default:
+				r.finishLease(SeenAdding, nil)
+			}
+		}
+		t.Fatal("the lease is not looked at")
+		return nil
+	}
+	t.Run("nothing is written meanwhile", func(t *testing.T) {
+		r := hanging(t)
+		require.False(t, r.core.lease.held)
+		for range 100 {
+			r.wait(time.Second)
+			if r.reading {
+				r.finishRead(nil, nil)
+			}
+			require.Nil(t, r.writing)
+		}
+		require.True(t, r.warns(health.LaneStalled))
+		require.False(t, r.lock().OK)
+		r.finishLease(0, nil)
+		r.poll(SeenHeld)
+		require.NotNil(t, r.writing, "and once it is back all is as it should be")
+	})
+	t.Run("a release tells the truth at its deadline", func(t *testing.T) {
+		r := hanging(t)
+		token := r.release()
+		r.wait(25 * time.Second)
+		r.mustAnswer(token, false, "not released yet")
+	})
+	t.Run("a disconnect is given up", func(t *testing.T) {
+		r := hanging(t)
+		token := r.call(time.Minute, func(token Token, until clock.Mono) Event { return DisconnectWanted{Token: token, Until: until} })
+		r.wait(testSettings().DrainLimit + leaveLimit)
+		r.mustAnswer(token, false, "the lockspace has not been left")
+		require.True(t, r.core.lease.wanted)
+	})
+	t.Run("the end is bounded and says what is left", func(t *testing.T) {
+		r := hanging(t)
+		r.step(Stop{})
+		r.wait(testSettings().StopLimit)
+		require.NotNil(t, r.stopped)
+		require.False(t, r.stopped.Clean)
+	})
 }
 
 func TestReleaseWithoutALeaseSaysSo(t *testing.T) {

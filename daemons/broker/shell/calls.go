@@ -49,8 +49,10 @@ func (c *calls) ask(ctx context.Context, limit time.Duration, makeEvent func(bro
 	case reply := <-answer:
 		return reply, nil
 	case <-timer.C:
+		c.in.push(broker.CallerGone{Token: token})
 		return broker.Reply{}, fmt.Errorf("%w within %s", errNoReply, limit)
 	case <-ctx.Done():
+		c.in.push(broker.CallerGone{Token: token})
 		return broker.Reply{}, fmt.Errorf("%w: %w", errNoReply, context.Cause(ctx))
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/holdfast-ha/holdfast/daemons/broker"
 )
 
-// inbox is the queue of events for the goroutine that owns the core. It is bounded by what feeds it: three lanes with
-// one operation each, and one event for each RPC connection.
+// inbox is the queue of events for the goroutine that owns the core. It is bounded by what feeds it: five lanes with one
+// operation each, and two events for each RPC connection.
 type inbox struct {
 	ready chan struct{} // capacity 1: there is something
 
