@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 
 	"github.com/holdfast-ha/holdfast/daemons/config"
-	"github.com/holdfast-ha/holdfast/daemons/vm"
-	"github.com/holdfast-ha/holdfast/daemons/vm/command"
 )
 
 // Exit codes of both daemons; the package comments of the programs tell what they mean there.
@@ -69,17 +67,4 @@ func ReadCommandLine(args []string, stdout, stderr io.Writer) (c CommandLine, co
 func (c CommandLine) Refuse(stderr io.Writer, err error) int {
 	fmt.Fprintf(stderr, "%s: %s: %v\n", c.Name, c.Path, err)
 	return ExitConfig
-}
-
-// EngineDriver returns the driver of the engine VM, nil where there is none, and what ends its goroutines; the engine VM
-// itself goes on.
-func EngineDriver(cfg config.Config) (engine vm.Driver, closeDriver func(), err error) {
-	if cfg.VMDriver != "command" {
-		return nil, func() {}, nil
-	}
-	d, err := command.New(command.Options{RunDir: cfg.RunDir, Argv: cfg.VMCommand})
-	if err != nil {
-		return nil, nil, fmt.Errorf("vm_driver = command: %w", err)
-	}
-	return d, d.Close, nil
 }
