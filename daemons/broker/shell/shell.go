@@ -37,8 +37,8 @@ type shell struct {
 	volumes   atomic.Pointer[storage.Volumes] // as last connected; nil before
 	changed   bell                            // rings with every snapshot
 	encodings encodings
-	warming   sync.WaitGroup
-	cool      context.CancelFunc // ends the warming
+	keepers   sync.WaitGroup
+	cool      context.CancelFunc // ends the keepers
 
 	storage  *storageLanes
 	lease    *leaseLane
@@ -124,7 +124,8 @@ func assemble(ctx context.Context, options Options) (*shell, error) {
 	s.server = s.newServer() //nolint:contextcheck // as above
 	warm, cool := context.WithCancel(context.WithoutCancel(ctx))
 	s.cool = cool
-	s.warming.Go(func() { s.encodings.keepWarm(warm, &s.changed, s.snapshot.Load) })
+	s.keepers.Go(func() { s.encodings.keepWarm(warm, &s.changed, s.snapshot.Load) })
+	s.keepers.Go(func() { s.keepArchive(warm) })
 	return s, nil
 }
 
@@ -256,6 +257,8 @@ func (s *shell) tell(effect broker.Effect) {
 		s.Log.Info("lease", "state", e.State.String(), "detail", e.Detail)
 	case broker.StorageChanged:
 		s.Log.Info("storage", "state", e.State, "detail", e.Detail)
+	case broker.DomainChanged:
+		s.Log.Info("storage domain", "state", e.State, "detail", e.Detail)
 	}
 }
 
@@ -264,7 +267,7 @@ func (s *shell) dismantle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Config.Timing.ShutdownGrace/10)
 	defer cancel()
 	s.cool()
-	s.warming.Wait()
+	s.keepers.Wait()
 	if err := s.monitors.Close(ctx); err != nil {
 		s.Log.Warn("submonitors abandoned", "error", err.Error())
 	}
