@@ -124,9 +124,10 @@ func (c *Courier) mailable(t *texts, n Notice) error {
 
 // State tells how the courier fares.
 func (c *Courier) State() State {
+	now := c.clk.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := c.queue.State()
+	s := c.queue.State(now)
 	if c.files != "" {
 		s.Problem, s.Since = c.files, c.filesAt
 	}

@@ -29,7 +29,13 @@ type Queue struct {
 	sent, dropped   int
 	problem         string
 	since           clock.Mono
+	failedAt        clock.Mono // the newest failure
 }
+
+// remembered is for how long a failure is told of when nothing is tried after it, in multiples of Limits.RetryMax: 1 h with the
+// default. While a notice waits there is an attempt after RetryMax at the latest; on a quiet cluster there may be none for weeks, and an
+// old failure does not tell whether the mail server works.
+const remembered = 12
 
 // entry is one notice.
 type entry struct {
@@ -105,6 +111,9 @@ func (q *Queue) Next(now clock.Mono) (try Try, ok bool, at clock.Mono) {
 	if q.trying != nil {
 		return Try{}, false, 0
 	}
+	if q.isForgotten(now) {
+		q.problem, q.since = "", 0
+	}
 	for _, e := range q.wait {
 		due := max(e.notBefore, q.serverNotBefore)
 		if due <= now {
@@ -176,7 +185,12 @@ func (q *Queue) trouble(now clock.Mono, err error) {
 	if q.problem == "" {
 		q.since = now
 	}
-	q.problem = err.Error()
+	q.problem, q.failedAt = err.Error(), now
+}
+
+// isForgotten says whether the newest failure is too old to mean anything.
+func (q *Queue) isForgotten(now clock.Mono) bool {
+	return q.trying == nil && now.Sub(q.failedAt) > remembered*q.limits.RetryMax
 }
 
 func (q *Queue) remove(e *entry) {
@@ -188,11 +202,15 @@ type State struct {
 	Queued  int        // notices that wait or are being sent
 	Sent    int        // that a mail server took
 	Dropped int        // given up, or not taken for want of room
-	Problem string     // why the newest attempt failed, or what is wrong with the files; "" = all is well
+	Problem string     // why the newest attempt failed, unless that is long ago, or what is wrong with the files; "" = all is well
 	Since   clock.Mono // when that began; 0 if all is well
 }
 
 // State tells how the queue fares.
-func (q *Queue) State() State {
-	return State{Queued: len(q.wait), Sent: q.sent, Dropped: q.dropped, Problem: q.problem, Since: q.since}
+func (q *Queue) State(now clock.Mono) State {
+	s := State{Queued: len(q.wait), Sent: q.sent, Dropped: q.dropped}
+	if !q.isForgotten(now) {
+		s.Problem, s.Since = q.problem, q.since
+	}
+	return s
 }

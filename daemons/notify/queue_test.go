@@ -32,7 +32,7 @@ func TestADeadServerIsTriedWithPausesAndThenGivenUp(t *testing.T) {
 		require.True(t, q.Add(notice(detail)))
 	}
 	require.False(t, q.Add(notice("four")), "no room")
-	require.Equal(t, State{Queued: 3, Dropped: 1}, q.State())
+	require.Equal(t, State{Queued: 3, Dropped: 1}, q.State(now))
 	began := now
 	for i, pause := range []time.Duration{10 * time.Second, 20 * time.Second, 30 * time.Second, 30 * time.Second} {
 		try, ok, _ := q.Next(now)
@@ -49,7 +49,7 @@ func TestADeadServerIsTriedWithPausesAndThenGivenUp(t *testing.T) {
 		require.Equal(t, pause, at.Sub(now))
 		now = at
 	}
-	s := q.State()
+	s := q.State(now)
 	require.Equal(t, State{Queued: 2, Dropped: 2, Problem: "given up after 4 of 4 attempts: away", Since: began}, s)
 
 	for _, want := range []string{"two", "three"} {
@@ -60,7 +60,7 @@ func TestADeadServerIsTriedWithPausesAndThenGivenUp(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, Sent, verdict)
 	}
-	require.Equal(t, State{Sent: 2, Dropped: 2}, q.State())
+	require.Equal(t, State{Sent: 2, Dropped: 2}, q.State(now))
 }
 
 func TestARefusedNoticeDoesNotHoldTheOthersUp(t *testing.T) {
@@ -86,7 +86,7 @@ func TestARefusedNoticeDoesNotHoldTheOthersUp(t *testing.T) {
 	try, ok, _ = q.Next(at)
 	require.True(t, ok)
 	require.Equal(t, []string{"a@example.org"}, try.Settled)
-	require.Equal(t, 1, q.State().Dropped)
+	require.Equal(t, 1, q.State(at).Dropped)
 }
 
 func TestANoticeThatSomebodyGotIsSent(t *testing.T) {
@@ -100,7 +100,7 @@ func TestANoticeThatSomebodyGotIsSent(t *testing.T) {
 	_, verdict, err := q.Done(clock.Mono(time.Hour), Outcome{Err: errAway, Final: true})
 	require.Equal(t, Sent, verdict)
 	require.ErrorIs(t, err, errAway, "what is said of the others")
-	require.Equal(t, State{Sent: 1}, q.State())
+	require.Equal(t, State{Sent: 1}, q.State(clock.Mono(time.Hour)))
 	_, _, err = q.Done(0, Outcome{})
 	require.Error(t, err, "nothing is being tried")
 }
@@ -137,9 +137,38 @@ func TestQueueProperties(t *testing.T) {
 			if _, verdict, _ := q.Done(now, o); verdict != Delayed {
 				waiting = slices.DeleteFunc(waiting, func(n string) bool { return n == name })
 			}
-			if s := q.State(); s.Queued != len(waiting) || s.Queued+s.Sent+s.Dropped != added {
+			if s := q.State(now); s.Queued != len(waiting) || s.Queued+s.Sent+s.Dropped != added {
 				t.Fatalf("got %+v of %d, %d waiting", s, added, len(waiting))
 			}
 		}
 	})
+}
+
+func TestAFailureIsForgottenOnAQuietCluster(t *testing.T) {
+	q := NewQueue(limits)
+	now := clock.Mono(time.Hour)
+	require.True(t, q.Add(notice("one")))
+	for range limits.Attempts {
+		if _, ok, at := q.Next(now); !ok {
+			now = at
+			_, ok, _ = q.Next(now)
+			require.True(t, ok)
+		}
+		_, _, _ = q.Done(now, away)
+	}
+	failed := q.State(now)
+	require.Equal(t, 1, failed.Dropped)
+	require.NotEmpty(t, failed.Problem)
+	later := now.Add(remembered * limits.RetryMax)
+	require.Equal(t, failed, q.State(later), "long enough for people to see it")
+	later = later.Add(time.Second)
+	require.Equal(t, State{Dropped: 1}, q.State(later), "and not for ever")
+
+	require.True(t, q.Add(notice("two")))
+	_, ok, _ := q.Next(later)
+	require.True(t, ok)
+	require.Equal(t, State{Queued: 1, Dropped: 1}, q.State(later))
+	_, _, _ = q.Done(later, away)
+	require.Equal(t, later, q.State(later).Since, "a new failure is not the old one")
+	require.Equal(t, "away", q.State(later.Add(time.Minute)).Problem)
 }
