@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"net/http"
@@ -116,7 +117,8 @@ func answer(value func() any) http.Handler {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
-		_, _ = w.Write(append(body, '\n'))
+		_, _ = w.Write(body) // the view of 2,000 hosts is 11 MB: an appended line end would copy it
+		_, _ = io.WriteString(w, "\n")
 	})
 }
 

@@ -25,8 +25,10 @@ type Sanlock interface {
 // resetTimeout bounds the writing of a lockspace, which is 1 MiB.
 const resetTimeout = time.Minute
 
-// leaseLane talks to sanlock. Nothing here waits for sanlock's storage: joining and leaving are only begun, and what
-// becomes of them is asked for with STATUS, which sanlock answers from memory. (GetLockspaces would not do: it lists a lockspace
+// leaseLane talks to sanlock. Nothing of that waits for sanlock's storage: joining and leaving are only begun, and what
+// becomes of them is asked for with STATUS, which sanlock answers from memory; only a reset waits for it. Who else holds the
+// host id is read from the lockspace itself, in this lane too, because no other's judgement may depend on that volume; the
+// core asks for it only while no lease is held and storage answers. (GetLockspaces would not do: it lists a lockspace
 // that sanlock has given up as held until the processes in it are gone, and one that hangs on storage is never gone.)
 type leaseLane struct {
 	*lane.Lane
@@ -72,7 +74,9 @@ func (l *leaseLane) run(op broker.LeaseOp) bool {
 		ctx, cancel := l.within(limit)
 		defer cancel()
 		err := l.do(ctx, lockspace, sector, op)
-		if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) {
+		// A look at storage says nothing about the daemon: there it is the lockspace that does not exist.
+		gone := op != broker.LeaseExamine && (errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist))
+		if gone {
 			return fmt.Errorf("%w: %w", broker.ErrSanlockGone, err)
 		}
 		if errors.Is(err, lease.ErrHostIDHeld) {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,10 +14,10 @@ import (
 // Guests are the users who may come in. A user who is not among them is cut off, whatever the socket's mode.
 type Guests struct{ uids []int }
 
-// NewGuests returns the guests of the given names or numbers; the daemon's own user is always one. remarks tell which
-// names this machine does not know.
+// NewGuests returns the guests of the given names or numbers. The daemon's own user always is one, and so is root: he can
+// become any other, so refusing him keeps nobody out but the operator. remarks tell which names this machine does not know.
 func NewGuests(names []string) (g Guests, remarks []string) {
-	g.uids = []int{os.Geteuid()}
+	g.uids = []int{0, os.Geteuid()}
 	for _, name := range names {
 		uid, err := idOf(passwd, name)
 		if err != nil {
@@ -54,19 +55,39 @@ func (g Guests) Check(conn net.Conn) error {
 	return fmt.Errorf("%w: user %d, process %d; add the user to allow_users if it should", ErrStranger, peer.Uid, peer.Pid)
 }
 
-// Listener returns l with every connection checked: strangers are closed and told to report, which must not block.
+// reportPause is the least time between two reports of strangers, so that nobody can fill the log by knocking.
+const reportPause = 10 * time.Second
+
+// Listener returns l with every connection checked: strangers are closed. report, which must not block, hears of one of them
+// in 10 s and how many more there were. Accept is for one goroutine.
 func (g Guests) Listener(l net.Listener, report func(error)) net.Listener {
-	return guarded{Listener: l, guests: g, report: report}
+	return &guarded{Listener: l, guests: g, report: report}
 }
 
 type guarded struct {
 	net.Listener
 	guests Guests
 	report func(error)
+
+	reported time.Time // last
+	missed   int       // strangers since then
+}
+
+// turnAway reports a stranger, if it is time for that.
+func (l *guarded) turnAway(err error) {
+	if time.Since(l.reported) < reportPause {
+		l.missed++
+		return
+	}
+	if l.missed > 0 {
+		err = fmt.Errorf("%w (%d earlier ones were not reported)", err, l.missed)
+	}
+	l.reported, l.missed = time.Now(), 0
+	l.report(err)
 }
 
 // Accept returns the next connection of a guest.
-func (l guarded) Accept() (net.Conn, error) {
+func (l *guarded) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
 		if err != nil {
@@ -74,7 +95,7 @@ func (l guarded) Accept() (net.Conn, error) {
 		}
 		if err := l.guests.Check(conn); err != nil {
 			conn.Close()
-			l.report(err)
+			l.turnAway(err)
 			continue
 		}
 		return conn, nil

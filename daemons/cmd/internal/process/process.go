@@ -4,13 +4,12 @@ package process
 
 import (
 	"context"
+	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"syscall"
 	"time"
-
-	sd "github.com/coreos/go-systemd/v22/daemon"
 )
 
 // Context returns a context that SIGTERM or SIGINT ends. The second of these signals has its usual effect.
@@ -43,9 +42,25 @@ func EndForced(ctx context.Context, limit time.Duration, exit func()) (callOff f
 	}
 }
 
-// TellSystemd sends a message such as READY=1 to the service manager, if there is one.
+// tellLimit is how long the service manager may take to make room for a message.
+const tellLimit = time.Second
+
+// TellSystemd sends a message such as READY=1 to the service manager, if there is one. It takes no longer than a second: a
+// manager that does not read its socket (it is stopped, or PID 1 hangs) must not stop who tells it.
 func TellSystemd(message string) error {
-	_, err := sd.SdNotify(false, message)
+	socket := os.Getenv("NOTIFY_SOCKET")
+	if socket == "" {
+		return nil
+	}
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.SetWriteDeadline(time.Now().Add(tellLimit)); err != nil {
+		return err
+	}
+	_, err = conn.Write([]byte(message))
 	return err
 }
 

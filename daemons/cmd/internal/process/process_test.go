@@ -2,6 +2,9 @@ package process
 
 import (
 	"context"
+	"net"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -41,6 +44,40 @@ func TestEndForced(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestTellSystemd(t *testing.T) {
+	t.Setenv("NOTIFY_SOCKET", "")
+	require.NoError(t, TellSystemd("READY=1"), "nobody to be told")
+
+	path := filepath.Join(t.TempDir(), "notify")
+	t.Setenv("NOTIFY_SOCKET", path)
+	require.Error(t, TellSystemd("READY=1"))
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	require.NoError(t, err)
+	defer manager.Close()
+	require.NoError(t, TellSystemd("READY=1"))
+	got := make([]byte, 64)
+	n, err := manager.Read(got)
+	require.NoError(t, err)
+	require.Equal(t, "READY=1", string(got[:n]))
+}
+
+// The manager's queue is full and it does not read.
+func TestAManagerThatDoesNotReadHoldsUpNobody(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notify")
+	t.Setenv("NOTIFY_SOCKET", path)
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	require.NoError(t, err)
+	defer manager.Close()
+	began := time.Now()
+	for range 100_000 {
+		if err = TellSystemd("WATCHDOG=1"); err != nil {
+			break
+		}
+	}
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	require.Less(t, time.Since(began), 30*time.Second)
 }
 
 func TestVersionNamesGo(t *testing.T) {
