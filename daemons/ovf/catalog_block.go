@@ -17,8 +17,21 @@ type BlockCatalog struct {
 	Device Device
 	// Group is the volume group: the domain's UUID.
 	Group string
+	// LVMConfig is given to LVM's programs as --config. It keeps them from other disks, of which a dead one would hang them (S20).
+	LVMConfig string
 	// Run runs a program; child.Run is one.
 	Run func(ctx context.Context, spec child.Spec) (child.Output, error)
+	// Ward keeps a program that cannot be killed from being started again and again; nil starts it.
+	Ward *child.Ward
+}
+
+// lvm runs one of LVM's programs.
+func (c BlockCatalog) lvm(ctx context.Context, program string, argv ...string) (child.Output, error) {
+	all := []string{program}
+	if c.LVMConfig != "" {
+		all = append(all, "--config", c.LVMConfig)
+	}
+	return c.Run(ctx, child.Spec{Argv: append(all, argv...), MaxOutput: maxListing, Ward: c.Ward})
 }
 
 // Where VDSM puts the metadata slots: in domains of version 5, 8 KiB each from 1 MiB on; before, 512 bytes each from the beginning.
@@ -31,10 +44,7 @@ const (
 
 // Volumes implements Catalog. The slot travels in Volume.ID: VOLUME, or VOLUME@OFFSET with the slot's byte.
 func (c BlockCatalog) Volumes(ctx context.Context) ([]Volume, error) {
-	output, err := c.Run(ctx, child.Spec{
-		Argv:      []string{"lvs", "--noheadings", "--separator", "|", "--readonly", "-o", "lv_name,lv_tags,vg_tags", c.Group},
-		MaxOutput: maxListing,
-	})
+	output, err := c.lvm(ctx, "lvs", "--noheadings", "--separator", "|", "--readonly", "-o", "lv_name,lv_tags,vg_tags", c.Group)
 	if err != nil {
 		return nil, fmt.Errorf("list logical volumes of %s: %w", c.Group, err)
 	}
@@ -103,7 +113,7 @@ func (c BlockCatalog) Describe(_ context.Context, v Volume) (string, error) {
 // Prepare implements Catalog: a logical volume is read through its device, which is there while the volume is active.
 func (c BlockCatalog) Prepare(ctx context.Context, v Volume) (string, error) {
 	name, _, _ := strings.Cut(v.ID, "@")
-	if _, err := c.Run(ctx, child.Spec{Argv: []string{"lvchange", "--activate", "y", c.Group + "/" + name}}); err != nil {
+	if _, err := c.lvm(ctx, "lvchange", "--activate", "y", c.Group+"/"+name); err != nil {
 		return "", fmt.Errorf("activate logical volume %s/%s: %w", c.Group, name, err)
 	}
 	return v.Path, nil

@@ -14,19 +14,21 @@ type Domain struct {
 	Dir string
 	// Block tells that it is on iSCSI or FC: a volume group, named by the UUID.
 	Block bool
+	// LVMConfig is what LVM's programs are to be told so that they look at the domain's own disks only; see storage.Volumes.
+	LVMConfig string
 	// VDSM, if not nil, is asked instead of looking at the storage.
 	VDSM VDSMCalls
 }
 
 // CatalogOf returns how to search the domain; nil if there is no way.
-func CatalogOf(device Device, d Domain) Catalog {
+func (r *Room) CatalogOf(d Domain) Catalog {
 	switch {
 	case d.VDSM != nil && d.UUID != "":
-		return VDSMCatalog{VDSM: d.VDSM, Domain: d.UUID}
+		return VDSMCatalog{VDSM: d.VDSM, Domain: d.UUID, Dir: d.Dir}
 	case d.Block && d.UUID != "":
-		return BlockCatalog{Device: device, Group: d.UUID, Run: child.Run}
+		return BlockCatalog{Device: r.options.Device, Group: d.UUID, LVMConfig: d.LVMConfig, Run: child.Run, Ward: &r.ward}
 	case d.Dir != "" && path.IsAbs(d.Dir):
-		return FileCatalog{Device: device, Dir: d.Dir}
+		return FileCatalog{Device: r.options.Device, Dir: d.Dir}
 	}
 	return nil
 }

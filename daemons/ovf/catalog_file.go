@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -30,15 +31,12 @@ const (
 
 // Volumes implements Catalog.
 func (c FileCatalog) Volumes(ctx context.Context) ([]Volume, error) {
-	images, err := list(filepath.Join(c.Dir, "images"), maxImages)
+	images, err := listImages(c.Dir)
 	if err != nil {
-		return nil, fmt.Errorf("list images: %w (check that the storage domain is mounted)", err)
+		return nil, err
 	}
 	var volumes []Volume
 	for _, image := range images {
-		if strings.Count(image, "-") < 4 { // every image is named by a UUID
-			continue
-		}
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("list images: %w", context.Cause(ctx))
 		}
@@ -54,6 +52,16 @@ func (c FileCatalog) Volumes(ctx context.Context) ([]Volume, error) {
 		}
 	}
 	return volumes, nil
+}
+
+// listImages returns the images below a domain's directory.
+func listImages(domain string) ([]string, error) {
+	names, err := list(filepath.Join(domain, "images"), maxImages)
+	if err != nil {
+		return nil, fmt.Errorf("list images: %w (check that the storage domain is mounted)", err)
+	}
+	// Every image is named by a UUID.
+	return slices.DeleteFunc(names, func(name string) bool { return strings.Count(name, "-") < 4 }), nil
 }
 
 // Describe implements Catalog.

@@ -108,7 +108,7 @@ func TestABlockDomainIsSearched(t *testing.T) {
 	r.storage.set("/dev/"+group+"/v1", fixture.Store(fixture.Spec{MemoryMiB: 1111}))
 	r.storage.set("/dev/"+group+"/v2", nil)
 	var ran []string
-	c := BlockCatalog{Device: r.storage, Group: group, Run: func(_ context.Context, s child.Spec) (child.Output, error) {
+	c := BlockCatalog{Device: r.storage, Group: group, LVMConfig: "only ours", Run: func(_ context.Context, s child.Spec) (child.Output, error) {
 		ran = append(ran, strings.Join(s.Argv, " "))
 		return child.Output{Stdout: "  ids||MDT_LEASETIMESEC=60,MDT_VERSION=5\n" +
 			"  v1|IU_" + image1 + ",MD_7,PU_0|MDT_VERSION=5\n  v2|IU_" + image2 + ",MD_9|MDT_VERSION=5\n" +
@@ -119,8 +119,9 @@ func TestABlockDomainIsSearched(t *testing.T) {
 	require.NoError(t, r.refresh())
 	r.requireMemory("1111")
 	require.Equal(t, []string{
-		"lvs --noheadings --separator | --readonly -o lv_name,lv_tags,vg_tags " + group, "lvchange --activate y " + group + "/v1",
-	}, ran, "only the store is activated")
+		"lvs --config only ours --noheadings --separator | --readonly -o lv_name,lv_tags,vg_tags " + group,
+		"lvchange --config only ours --activate y " + group + "/v1",
+	}, ran, "only the store is activated, and no disk of somebody else's looked at (S20)")
 
 	c.Run = func(context.Context, child.Spec) (child.Output, error) { return child.Output{}, child.ErrDeadline }
 	r.Attach(Sources{Catalog: c})
@@ -131,9 +132,13 @@ func TestABlockDomainIsSearched(t *testing.T) {
 type fakeVDSM struct {
 	descriptions map[string]string // by image
 	refuse       string            // an image that VDSM does not talk about
+	noImages     error             // of GetImages
 }
 
 func (f fakeVDSM) GetImages(context.Context, string) ([]string, error) {
+	if f.noImages != nil {
+		return nil, f.noImages
+	}
 	return []string{image1, image2, image3}, nil
 }
 
@@ -161,6 +166,30 @@ func TestVDSMIsAskedAndOneRefusedImageDoesNotEndTheSearch_S28(t *testing.T) {
 	r.requireMemory("2222")
 }
 
+func TestWithoutAPoolTheImagesAreTheDirectories(t *testing.T) {
+	r := newRig(t)
+	s := fixture.Spec{MemoryMiB: 2222, Updated: true, When: at(1)}
+	r.publish(second, s)
+	domain := t.TempDir()
+	for _, name := range []string{image2, "lost+found"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(domain, "images", name), 0o700))
+	}
+	refused := &vdsm.Error{Kind: vdsm.KindRefused, Code: 309, Cause: errors.New("unknown pool")}
+	c := VDSMCatalog{Domain: "d", Dir: domain, VDSM: fakeVDSM{noImages: refused, descriptions: map[string]string{image2: fixture.Description(s)}}}
+	r.useCatalog(r.storage, c)
+	require.NoError(t, r.refresh())
+	r.requireMemory("2222")
+
+	for name, broken := range map[string]VDSMCatalog{
+		"309":     {Domain: "d", VDSM: c.VDSM},
+		"mounted": {Domain: "d", Dir: domain + "/not", VDSM: c.VDSM},
+		"away":    {Domain: "d", Dir: domain, VDSM: fakeVDSM{noImages: errors.New("away")}},
+	} {
+		_, err := broken.Volumes(t.Context())
+		require.Error(t, err, name)
+	}
+}
+
 func TestACatalogThatHangsDoesNotHoldCloseUp(t *testing.T) {
 	r := newRig(t)
 	entered := make(chan struct{}, 1)
@@ -184,8 +213,12 @@ func (w waiting) Describe(context.Context, Volume) (string, error) { return "", 
 func (w waiting) Prepare(context.Context, Volume) (string, error)  { return "", nil }
 
 func TestCatalogOfADomain(t *testing.T) {
-	require.IsType(t, VDSMCatalog{}, CatalogOf(nil, Domain{UUID: "d", Dir: "/d", VDSM: fakeVDSM{}}))
-	require.IsType(t, BlockCatalog{}, CatalogOf(nil, Domain{UUID: "d", Dir: "/d", Block: true}))
-	require.IsType(t, FileCatalog{}, CatalogOf(nil, Domain{UUID: "d", Dir: "/d"}))
-	require.Nil(t, CatalogOf(nil, Domain{UUID: "d"}))
+	r := newRig(t)
+	require.IsType(t, VDSMCatalog{}, r.CatalogOf(Domain{UUID: "d", Dir: "/d", VDSM: fakeVDSM{}}))
+	block := r.CatalogOf(Domain{UUID: "d", Dir: "/d", Block: true, LVMConfig: "ours"})
+	require.IsType(t, BlockCatalog{}, block)
+	require.Equal(t, "ours", block.(BlockCatalog).LVMConfig)
+	require.NotNil(t, block.(BlockCatalog).Ward, "a program that hangs for ever is not started again and again")
+	require.IsType(t, FileCatalog{}, r.CatalogOf(Domain{UUID: "d", Dir: "/d"}))
+	require.Nil(t, r.CatalogOf(Domain{UUID: "d"}))
 }

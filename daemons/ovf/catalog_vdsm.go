@@ -20,13 +20,31 @@ type VDSMCatalog struct {
 	VDSM VDSMCalls
 	// Domain is the storage domain's UUID.
 	Domain string
+	// Dir is its directory; empty if that is not known.
+	Dir string
+}
+
+// images lists the domain's images. VDSM refuses to while it is connected to no pool (upstream's bug 1274622); their directories tell then.
+func (c VDSMCatalog) images(ctx context.Context) ([]string, error) {
+	images, err := c.VDSM.GetImages(ctx, c.Domain)
+	if vdsm.KindOf(err) == vdsm.KindRefused && c.Dir != "" {
+		found, listErr := listImages(c.Dir)
+		if listErr != nil {
+			return nil, fmt.Errorf("%w; %w", err, listErr)
+		}
+		return found, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list images: %w", err)
+	}
+	return images, nil
 }
 
 // Volumes implements Catalog. An image that VDSM refuses to talk about is passed over: upstream gave up the whole search then.
 func (c VDSMCatalog) Volumes(ctx context.Context) ([]Volume, error) {
-	images, err := c.VDSM.GetImages(ctx, c.Domain)
+	images, err := c.images(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list images: %w", err)
+		return nil, err
 	}
 	var volumes []Volume
 	var refused error

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/holdfast-ha/holdfast/daemons/child"
 	"github.com/holdfast-ha/holdfast/daemons/clock"
 	"github.com/holdfast-ha/holdfast/daemons/lane"
 	"github.com/holdfast-ha/holdfast/daemons/ovf/archive"
@@ -101,6 +102,7 @@ type Room struct {
 	bootID  string             // of this machine since it was booted
 	ctx     context.Context    // ends with Close
 	cancel  context.CancelFunc // ends ctx
+	ward    child.Ward         // programs that catalogs started and that cannot be killed
 
 	mu       sync.Mutex // never held during I/O
 	closed   bool       // guarded by mu

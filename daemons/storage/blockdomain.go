@@ -61,7 +61,7 @@ func (d *blockDriver) Connect(ctx context.Context) (Volumes, error) {
 		return Volumes{}, err
 	}
 	v := d.blockVolumes()
-	v.Sector = sector
+	v.Sector, v.LVMConfig = sector, lvm.config()
 	if v, err = d.prepared(ctx, v, blockPreparer{d.host}); err != nil {
 		return Volumes{}, err
 	}

@@ -38,8 +38,9 @@ func TestISCSIConnectsAndDisconnects(t *testing.T) {
 	require.Equal(t, Volumes{
 		Whiteboard: run + "/" + metaImage + "/" + metaVolume, Lockspace: run + "/" + lockImage + "/" + lockVolume,
 		Configuration: run + "/" + confImage + "/" + confVolume, Domain: "/dev/" + testDomain + "/metadata", DomainIDs: "/dev/" + testDomain + "/ids",
-		DomainDir: mnt + "/blockSD/" + testDomain, Sector: 512,
+		DomainDir: mnt + "/blockSD/" + testDomain, Sector: 512, LVMConfig: v.LVMConfig,
 	}, v)
+	require.Contains(t, v.LVMConfig, `filter=["a|^/dev/sdb$|","r|.*|"]`)
 	target, err := os.Readlink(f.root + v.Whiteboard)
 	require.NoError(t, err)
 	require.Equal(t, "/dev/"+testDomain+"/"+metaVolume, target)

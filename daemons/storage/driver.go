@@ -46,6 +46,8 @@ type Volumes struct {
 	DomainIDs string
 	// DomainDir is the domain's directory, with images/IMAGE/VOLUME in it on file domains.
 	DomainDir string
+	// LVMConfig is what LVM's programs have to be given as --config, so that they look at the domain's own disks only; empty without LVM.
+	LVMConfig string
 	// Sector is the domain's sector size in bytes, 512 or 4096.
 	Sector int
 }

@@ -3,7 +3,6 @@ package shell
 import (
 	"time"
 
-	"github.com/holdfast-ha/holdfast/daemons/child"
 	"github.com/holdfast-ha/holdfast/daemons/config"
 	"github.com/holdfast-ha/holdfast/daemons/ovf"
 	"github.com/holdfast-ha/holdfast/daemons/storage"
@@ -19,18 +18,15 @@ func newRoom(cfg config.Config) *ovf.Room {
 
 // sourcesOf tells the room where to read.
 func (s *shell) sourcesOf(v storage.Volumes) ovf.Sources {
-	sources := ovf.Sources{Configuration: v.Configuration, Connected: true}
 	cfg := s.Config
-	block := cfg.Storage.Driver == config.DriverISCSI || cfg.Storage.Driver == config.DriverFC
-	switch {
-	case s.VDSM != nil && cfg.SDUUID != "":
-		sources.Catalog = ovf.VDSMCatalog{VDSM: s.VDSM, Domain: cfg.SDUUID}
-	case block && cfg.SDUUID != "":
-		sources.Catalog = ovf.BlockCatalog{Device: ovf.DirectDevice{}, Group: cfg.SDUUID, Run: child.Run}
-	case v.DomainDir != "":
-		sources.Catalog = ovf.FileCatalog{Device: ovf.DirectDevice{}, Dir: v.DomainDir}
+	domain := ovf.Domain{
+		UUID: cfg.SDUUID, Dir: v.DomainDir, LVMConfig: v.LVMConfig,
+		Block: cfg.Storage.Driver == config.DriverISCSI || cfg.Storage.Driver == config.DriverFC,
 	}
-	return sources
+	if s.VDSM != nil {
+		domain.VDSM = s.VDSM
+	}
+	return ovf.Sources{Configuration: v.Configuration, Connected: true, Catalog: s.room.CatalogOf(domain)}
 }
 
 // mountLimit bounds one operation of the mount lane: a few mounts or logins, and the programs around them.
