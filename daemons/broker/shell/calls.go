@@ -13,7 +13,8 @@ import (
 
 // calls are the RPCs that wait for the core's reply.
 type calls struct {
-	in *inbox
+	in    *inbox
+	ended chan struct{} // closed when the core has ended and nobody replies any more
 
 	mu      sync.Mutex
 	last    broker.Token                       // guarded by mu
@@ -24,8 +25,11 @@ type calls struct {
 var errNoReply = errors.New("no reply from the core")
 
 func newCalls(in *inbox) *calls {
-	return &calls{in: in, waiting: map[broker.Token]chan broker.Reply{}}
+	return &calls{in: in, ended: make(chan struct{}), waiting: map[broker.Token]chan broker.Reply{}}
 }
+
+// end has everybody who asks from now on told at once that there will be no reply. Call it once, after the last answer.
+func (c *calls) end() { close(c.ended) }
 
 // ask sends the event that makeEvent makes with a fresh token and waits for its reply, at most limit. The error means that
 // there is no reply; a refusal is one.
@@ -48,6 +52,13 @@ func (c *calls) ask(ctx context.Context, limit time.Duration, makeEvent func(bro
 	select {
 	case reply := <-answer:
 		return reply, nil
+	case <-c.ended:
+		select {
+		case reply := <-answer: // it came with the end
+			return reply, nil
+		default:
+			return broker.Reply{}, fmt.Errorf("%w: the broker has ended", errNoReply)
+		}
 	case <-timer.C:
 		c.in.push(broker.CallerGone{Token: token})
 		return broker.Reply{}, fmt.Errorf("%w within %s", errNoReply, limit)

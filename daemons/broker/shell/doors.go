@@ -12,27 +12,31 @@ import (
 
 // doors are the broker's two sockets.
 type doors struct {
-	broker, ops *door.Socket
-	served      chan error // capacity 1: the RPC server has ended
-	opsServed   chan struct{}
+	broker *door.Socket
+	served chan error // capacity 1: the RPC server has ended
+	ops    *door.Socket
+	side   sideDoor
 }
 
 // openDoors makes the sockets, or takes those that the service manager made.
 func (s *shell) openDoors(ctx context.Context) (*doors, error) {
 	cfg := s.Config
-	d := &doors{served: make(chan error, 1), opsServed: make(chan struct{})}
+	d := &doors{served: make(chan error, 1)}
 	var err error
 	if d.broker, err = s.open(ctx, s.BrokerListener, door.Look{
 		Key: "broker_socket", Path: cfg.BrokerSocket, Mode: cfg.SocketMode, Owner: cfg.SocketOwner,
 	}); err != nil {
 		return nil, err
 	}
-	if d.ops, err = s.open(ctx, s.OpsListener, door.Look{
-		Key: "ops_socket", Path: cfg.OpsSocket, Mode: cfg.OpsMode, Owner: cfg.SocketOwner,
-	}); err != nil {
+	if d.ops, err = s.openOps(ctx); err != nil {
 		return nil, errors.Join(err, d.broker.Remove(), d.broker.Close())
 	}
 	return d, nil
+}
+
+func (s *shell) openOps(ctx context.Context) (*door.Socket, error) {
+	cfg := s.Config
+	return s.open(ctx, s.OpsListener, door.Look{Key: "ops_socket", Path: cfg.OpsSocket, Mode: cfg.OpsMode, Owner: cfg.SocketOwner})
 }
 
 func (s *shell) open(ctx context.Context, given net.Listener, look door.Look) (*door.Socket, error) {
@@ -44,8 +48,8 @@ func (s *shell) open(ctx context.Context, given net.Listener, look door.Look) (*
 	return socket, err
 }
 
-// serve begins to serve at both. A broker that has lost its RPC socket ends; without the one for operations it goes on.
-func (d *doors) serve(s *shell) {
+// serve begins to serve at both. A broker that has lost its RPC socket ends; the one for operations is made anew.
+func (d *doors) serve(ctx context.Context, s *shell) {
 	go func() {
 		err := s.server.Serve(d.broker)
 		if err == nil {
@@ -53,13 +57,7 @@ func (d *doors) serve(s *shell) {
 		}
 		d.served <- err
 	}()
-	go func() {
-		defer close(d.opsServed)
-		strangers := func(err error) { s.Log.Warn("ops", "error", err.Error()) }
-		if err := s.ops.Serve(s.guests.Listener(d.ops, strangers)); err != nil {
-			s.Log.Error("operations socket lost", "error", err.Error())
-		}
-	}()
+	d.side.keep(ctx, s, &d.ops)
 }
 
 // newOps makes the server of the operations API.
@@ -74,8 +72,9 @@ func (s *shell) newOps() *ops.Server {
 
 // hangUp ends the servers and takes the sockets' names away.
 func (s *shell) hangUp(ctx context.Context, d *doors) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Config.Timing.ShutdownGrace/10)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), share(s.Config.Timing.ShutdownGrace, hangUpShare))
 	defer cancel()
+	d.side.leave()
 	removeErr := errors.Join(d.broker.Remove(), d.ops.Remove())
 	if err := s.server.Shutdown(ctx); err != nil {
 		s.Log.Warn("clients cut off", "error", err.Error())
@@ -83,7 +82,7 @@ func (s *shell) hangUp(ctx context.Context, d *doors) error {
 	if err := s.ops.Shutdown(ctx); err != nil {
 		s.Log.Warn("clients cut off", "error", err.Error())
 	}
-	<-d.opsServed // both listeners are closed by now
+	d.side.serving.Wait() // its listeners are closed by now
 	if removeErr != nil {
 		return fmt.Errorf("remove sockets: %w", removeErr)
 	}

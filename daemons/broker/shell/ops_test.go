@@ -151,6 +151,40 @@ func TestALostSocketEndsTheBrokerInOrder(t *testing.T) {
 	r.sanlock.set(func(f *fakeSanlock) { require.False(t, f.held, "the lease is given back") })
 }
 
+// The socket for operations is another matter: it comes back, whatever removes it, and goes when the broker ends.
+func TestALostOperationsSocketComesBack(t *testing.T) {
+	r := start(t, func(o *shell.Options) { o.Config.OpsSocket = filepath.Join(o.Config.RunDir, "side", "ops.socket") })
+	r.ops("/v1/lanes")
+	for range 2 {
+		require.NoError(t, os.Remove(r.cfg.OpsSocket))
+		r.eventually("it is back", func() bool {
+			response, err := r.opsClient().Get("http://broker/v1/lanes")
+			if err != nil {
+				return false
+			}
+			response.Body.Close()
+			return response.StatusCode == http.StatusOK
+		})
+		info, err := os.Lstat(r.cfg.OpsSocket)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	}
+	require.Contains(t, r.log.String(), "operations socket lost")
+	require.NotNil(t, r.view(), "nothing else noticed")
+
+	// While it cannot be made, it is tried again.
+	dir := filepath.Dir(r.cfg.OpsSocket)
+	require.NoError(t, os.RemoveAll(dir))
+	require.NoError(t, os.WriteFile(dir, nil, 0o600))
+	r.eventually("it says so", func() bool { return strings.Contains(r.log.String(), "operations socket cannot be made") })
+	require.NoError(t, os.Remove(dir))
+	r.eventually("it is back again", func() bool { _, err := os.Lstat(r.cfg.OpsSocket); return err == nil })
+	r.ops("/v1/lanes")
+	require.NoError(t, r.stop())
+	_, err := os.Lstat(r.cfg.OpsSocket)
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
 // A listener that was closed from outside, and a socket that the service manager made.
 func TestAGivenListenerThatClosesEndsTheBrokerInOrder(t *testing.T) {
 	var given *net.UnixListener

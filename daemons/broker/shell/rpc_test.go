@@ -17,6 +17,7 @@ import (
 
 	"github.com/holdfast-ha/holdfast/daemons/broker/shell"
 	"github.com/holdfast-ha/holdfast/daemons/brokerlink"
+	"github.com/holdfast-ha/holdfast/daemons/lease"
 	"github.com/holdfast-ha/holdfast/daemons/vm"
 )
 
@@ -138,6 +139,19 @@ func TestTheLeaseThroughRPC_S2(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, ok)
 	r.eventually("released", func() bool { return r.view().Lease.State == brokerlink.LeaseNone })
+}
+
+// The lockspace's file is not there; sanlock is. The operator must not be sent to the wrong place.
+func TestAMissingLockspaceIsNotAMissingSanlock(t *testing.T) {
+	r := start(t, nil)
+	r.eventually("the whiteboard was read", func() bool { return r.view().ReadAge >= 0 })
+	r.sanlock.set(func(f *fakeSanlock) { f.err = lease.ErrHostIDHeld })
+	held, err := r.link.LockHostID(t.Context(), 3)
+	require.NoError(t, err)
+	require.False(t, held)
+	r.eventually("the lease was looked at", func() bool { return strings.Contains(r.log.String(), "the host id's lease cannot be read") })
+	require.Contains(t, r.log.String(), r.cfg.LockspacePath)
+	require.NotContains(t, r.log.String(), "no sanlock daemon")
 }
 
 func TestResetAnswersSoonAndGoesOn(t *testing.T) {

@@ -2,9 +2,24 @@ package shell
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/holdfast-ha/holdfast/daemons/broker"
 )
+
+// Shares of shutdown_grace, in twentieths. One after the other they take all of it, whatever hangs: the program's log has the
+// two that are left.
+const (
+	endShare       = 14 // the core writes what is pending and leaves the lockspace
+	hangUpShare    = 2  // clients get their answers
+	farewellShare  = 1  // the service manager takes its messages
+	dismantleShare = 1  // submonitors end
+)
+
+// share returns so many twentieths of the grace.
+func share(grace time.Duration, twentieths int) time.Duration {
+	return grace * time.Duration(twentieths) / 20
+}
 
 // settings derives the core's settings. must tells whether there is storage to connect; missing is why there is none.
 func settings(options Options, must bool, missing string) broker.Settings {
@@ -17,7 +32,7 @@ func settings(options Options, must bool, missing string) broker.Settings {
 		// sanlock itself gives a lease up when eight I/O timeouts have passed since the last renewal.
 		LeaseLife:      8 * cfg.IOTimeout,
 		DrainLimit:     t.ShutdownGrace / 2,
-		StopLimit:      t.ShutdownGrace * 8 / 10,
+		StopLimit:      share(t.ShutdownGrace, endShare),
 		ReconnectAfter: t.ReconnectAfter, ReconnectMin: t.ReconnectMin, ReconnectMax: t.ReconnectMax,
 		DomainInterval: t.DomainInterval, DomainDelayLimit: t.DomainDelayLimit,
 	}

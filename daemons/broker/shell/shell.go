@@ -68,14 +68,15 @@ func Run(ctx context.Context, options Options) error {
 	// The first snapshot is there before the first client.
 	s.step(broker.Tick{})
 	s.attendant = newAttendant(options, doors.broker, s.statusLine)
-	defer func() { s.attendant.stop(options.Config.Timing.ShutdownGrace / 10) }()
-	doors.serve(s)
+	defer func() { s.attendant.stop(share(options.Config.Timing.ShutdownGrace, farewellShare)) }()
+	doors.serve(ctx, s)
 	s.Log.Info("serving", "socket", doors.broker.Path(), "ops_socket", doors.ops.Path(), "host_id", options.Config.HostID)
 	s.attendant.say("READY=1")
 	if options.Serving != nil {
 		options.Serving(doors.broker.Path())
 	}
 	loopErr := s.loop(ctx, doors)
+	s.calls.end()
 	return errors.Join(loopErr, s.hangUp(ctx, doors))
 }
 
@@ -163,7 +164,7 @@ func (s *shell) loop(ctx context.Context, doors *doors) error {
 		case err := <-served:
 			lost = fmt.Errorf("%w: %w", ErrNoListener, err)
 			end(lost.Error())
-		case err := <-gone:
+		case err := <-gone: // the socket comes back with the restart
 			lost = fmt.Errorf("%w: %w", ErrNoListener, err)
 			end(lost.Error())
 		}
@@ -264,7 +265,7 @@ func (s *shell) tell(effect broker.Effect) {
 
 // dismantle ends what assemble began. A lane that is stuck is abandoned: it is the only goroutine that may be.
 func (s *shell) dismantle(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Config.Timing.ShutdownGrace/10)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), share(s.Config.Timing.ShutdownGrace, dismantleShare))
 	defer cancel()
 	s.cool()
 	s.keepers.Wait()

@@ -105,8 +105,8 @@ func (s *Socket) Lost() error {
 	if s.inode == 0 {
 		return nil
 	}
-	if _, err := os.Lstat(s.look.Path); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: %s %s; find out who cleans up there, the socket comes back with a restart", ErrLost, s.look.Key, s.look.Path)
+	if _, err := os.Lstat(s.look.Path); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return fmt.Errorf("%w: %s %s; find out who cleans up there", ErrLost, s.look.Key, s.look.Path)
 	}
 	return nil
 }
