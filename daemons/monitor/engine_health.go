@@ -27,8 +27,9 @@ const (
 const statsFailed = "failed to getVmStats"
 
 // EngineHealth returns the type engine-health: how is the engine VM on this host? The text is upstream's JSON. driver
-// tells the VM's status, alive whether the engine inside it answers; alive may be nil if there is nothing to ask. The
-// option vm_uuid is required, as upstream requires it.
+// tells the VM's status, alive whether the engine inside it answers; alive may be nil if there is nothing to ask. A driver
+// with a method Changed() <-chan struct{} is looked at when that has a value too, and not only at every interval. The option
+// vm_uuid is required, as upstream requires it.
 func EngineHealth(driver vm.Driver, alive func(context.Context) error, interval, deadline time.Duration) Kind {
 	return Kind{
 		Type: EngineHealthType, Interval: interval, Deadline: deadline,
@@ -48,6 +49,14 @@ type engineHealth struct {
 	driver   vm.Driver
 	alive    func(context.Context) error
 	previous string // the newest vm value that was known; at first down
+}
+
+// Prompt makes the status of a VM that the driver hears of by itself, as through VDSM's events, known at once.
+func (e *engineHealth) Prompt() <-chan struct{} {
+	if driver, ok := e.driver.(interface{ Changed() <-chan struct{} }); ok {
+		return driver.Changed()
+	}
+	return nil
 }
 
 // Measure looks at the VM.

@@ -41,6 +41,13 @@ type Dated interface {
 	At() clock.Mono
 }
 
+// Prompted is an Action that may know when it is worth measuring at once. Prompt has a value then; nil = never. Values that come while a
+// measurement runs lead to one more.
+type Prompted interface {
+	Action
+	Prompt() <-chan struct{}
+}
+
 // Aging is an Action whose text changes by itself as time goes by, such as the time since something happened. Text
 // is called whenever somebody asks, from any goroutine, also during a measurement; it must not block. What Measure
 // returns as text is not used.

@@ -87,15 +87,21 @@ func (s *slot) nudge() {
 func (s *slot) run(ctx context.Context) {
 	timer := time.NewTimer(s.kind.Interval) // the first start wakes
 	defer timer.Stop()
+	var prompt <-chan struct{} // of the task measured last
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.wake:
+		case <-prompt:
 		case <-timer.C:
 		}
 		begun, interval := time.Now(), s.kind.Interval
+		prompt = nil
 		if t := s.current(); t != nil {
+			if prompted, ok := t.action.(Prompted); ok {
+				prompt = prompted.Prompt()
+			}
 			interval = s.measure(t)
 		}
 		timer.Reset(max(interval-time.Since(begun), 0))

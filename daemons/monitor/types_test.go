@@ -6,11 +6,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/holdfast-ha/holdfast/daemons/clock"
 	"github.com/holdfast-ha/holdfast/daemons/monitor"
 	"github.com/holdfast-ha/holdfast/daemons/vm"
 )
@@ -240,4 +242,33 @@ func TestEngineLivelinessWantsTheEnginesWords(t *testing.T) {
 		_, err := monitor.EngineLiveliness(bad, time.Second)
 		require.ErrorContains(t, err, "not a host name")
 	}
+}
+
+// told is a driver that hears of changes by itself.
+type told struct {
+	changed chan struct{}
+	status  atomic.Pointer[vm.Status]
+}
+
+func (*told) Start(context.Context) error      { return nil }
+func (*told) Stop(context.Context, bool) error { return nil }
+func (d *told) Status(context.Context) (vm.Status, error) {
+	return *d.status.Load(), nil
+}
+func (d *told) Changed() <-chan struct{} { return d.changed }
+
+func TestEngineHealthGoesByEventsToo(t *testing.T) {
+	d := &told{changed: make(chan struct{}, 1)}
+	d.status.Store(&vm.Status{Exists: true, Status: "Up"})
+	s := newSet(t, clock.System(), monitor.EngineHealth(d, nil, time.Hour, time.Second))
+	_, err := s.Start("engine-health", monitor.Options{"vm_uuid": "1"})
+	require.NoError(t, err)
+	eventually(t, s, "engine-health", `{"vm": "up", "health": "good", "detail": "Up"}`)
+	d.status.Store(&vm.Status{Exists: true, Status: "Paused"})
+	d.changed <- struct{}{}
+	eventually(t, s, "engine-health", `{"vm": "up", "health": "bad", "detail": "Paused", "reason": "bad vm status"}`)
+	require.True(t, s.Stop("engine-health"))
+	d.changed <- struct{}{}
+	_, running := s.Status("engine-health")
+	require.False(t, running)
 }

@@ -1,8 +1,6 @@
 package storage
 
 import (
-	"crypto/rand"
-	"fmt"
 	"path"
 	"strings"
 
@@ -71,14 +69,4 @@ func (s Settings) mountPoint(source string) string {
 		return path.Join(s.MountParent, "glusterSD", escape(source))
 	}
 	return path.Join(s.MountParent, escape(source))
-}
-
-// newUUID returns a random UUID.
-func newUUID() (string, error) {
-	var b [16]byte
-	if _, err := rand.Read(b[:]); err != nil {
-		return "", err
-	}
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]), nil
 }

@@ -139,6 +139,9 @@ func (d *userspaceDriver) connect(ctx context.Context, isBroken func(attachment)
 	if err := d.files.MkdirAll(d.UserspaceDir, 0o755); err != nil {
 		return Volumes{}, d.errorOf("make the directory", d.UserspaceDir, KindLocal, err)
 	}
+	if err := d.files.Remove(d.secretFile()); err != nil && !isGone(err) { // of a broker that ended while it attached
+		return Volumes{}, d.errorOf("remove the password in", d.secretFile(), KindLocal, err)
+	}
 	var v Volumes
 	for _, a := range d.volumes {
 		running, err := d.isAttached(a)

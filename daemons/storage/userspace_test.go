@@ -193,9 +193,11 @@ func TestUserspaceCommands(t *testing.T) {
 	require.Contains(t, command[1], "--object secret,id=s,file="+s.UserspaceDir+"/.secret")
 	require.Contains(t, command[3], ",lun=2,")
 
+	require.NoError(t, os.WriteFile(h.root+s.UserspaceDir+"/.secret", []byte(testSecret), 0o600))
 	_, err = d.Connect(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, h.commands(), "found again, through whichever portal")
+	require.NoFileExists(t, h.root+s.UserspaceDir+"/.secret", "left behind by a broker that was killed")
 
 	h.programs["umount"] = func(_ context.Context, spec child.Spec) (string, error) {
 		for i, m := range h.mounts {

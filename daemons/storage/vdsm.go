@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -87,7 +88,30 @@ func (d *vdsmDriver) Connect(ctx context.Context) (Volumes, error) {
 	if err != nil {
 		return Volumes{}, err
 	}
-	return d.prepared(ctx, v, vdsmPreparer{d})
+	if v, err = d.prepared(ctx, v, vdsmPreparer{d}); err != nil {
+		return Volumes{}, err
+	}
+	d.links(ctx, v)
+	return v, nil
+}
+
+// links makes the links that upstream makes, where VDSM has put the domain's directory: nothing is made on this host's own disk in the
+// place of a mount that is not there.
+func (d *vdsmDriver) links(ctx context.Context, v Volumes) {
+	if !d.isFile() {
+		if _, err := d.files.Lstat(v.DomainDir); err == nil { // it has links to devices and is on this host's own disk
+			d.compatibilityLinks(ctx, v, localLinks{d.host})
+		}
+		return
+	}
+	table, err := d.mounts()
+	if err != nil {
+		d.note(err.Error())
+		return
+	}
+	if _, mounted := table.at(path.Dir(v.DomainDir)); mounted {
+		d.compatibilityLinks(ctx, v, sharedLinks{d.host})
+	}
 }
 
 // volumes is what is known before any image is prepared.
@@ -188,12 +212,8 @@ func (d *vdsmDriver) iscsiConnections(ctx context.Context) ([]vdsm.Connection, e
 	}
 	var list []vdsm.Connection
 	for i, p := range paths {
-		id, err := newUUID()
-		if err != nil {
-			return nil, d.errorOf("connect", d.Connection, KindLocal, err)
-		}
 		c := vdsm.Connection{
-			ID: id, Connection: p.Address, Port: p.Port, IQN: p.IQN, Tpgt: p.Tpgt, User: p.User, Password: vdsm.Hidden(p.Password.Reveal()),
+			ID: vdsm.NewID(), Connection: p.Address, Port: p.Port, IQN: p.IQN, Tpgt: p.Tpgt, User: p.User, Password: vdsm.Hidden(p.Password.Reveal()),
 			IfaceName: p.Iface, NetIfaceName: p.NetIface,
 		}
 		if i == 0 {

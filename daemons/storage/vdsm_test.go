@@ -101,6 +101,29 @@ func TestVDSMSpellsTheMountPoint(t *testing.T) {
 	require.Equal(t, 512, v.Sector, "VDSM does not say")
 }
 
+func TestVDSMLeavesTheCompatibilityLinksToUs(t *testing.T) {
+	h := newFakeHost(t)
+	deps := h.deps()
+	deps.VDSM = &FakeVDSM{statuses: []int{0}}
+	point := mnt + "/nas:_he"
+	h.serve(point)
+	h.mounts, h.shared = append(h.mounts, mount{"/", point, "nfs4", "nas:/he"}), []string{point}
+	v, err := newDriver(t, testSettings("nfs", "nas:/he"), deps).Connect(t.Context())
+	require.NoError(t, err)
+	target, err := os.Readlink(h.root + v.DomainDir + "/ha_agent/hosted-engine.lockspace")
+	require.NoError(t, err)
+	require.Equal(t, v.Lockspace, target)
+	require.NotContains(t, h.noted(), "link")
+
+	target = h.root + mnt + "/blockSD/" + testDomain
+	require.NoError(t, os.MkdirAll(target, 0o755))
+	v, err = newDriver(t, testSettings("fc", ""), deps).Connect(t.Context())
+	require.NoError(t, err)
+	target, err = os.Readlink(target + "/ha_agent/hosted-engine.metadata")
+	require.NoError(t, err)
+	require.Equal(t, v.Whiteboard, target)
+}
+
 func TestVDSMConnectsBlockDomains(t *testing.T) {
 	f := newFakeTarget(t)
 	fake := &FakeVDSM{statuses: []int{465, 0, 465}}

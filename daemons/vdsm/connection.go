@@ -57,7 +57,7 @@ type outgoing struct {
 
 func newConnection(ctx context.Context, stream net.Conn, o Options, event func(Event)) *connection {
 	c := &connection{
-		stream: stream, replyTo: newID(), write: o.Timeout, beat: o.HeartBeat,
+		stream: stream, replyTo: NewID(), write: o.Timeout, beat: o.HeartBeat,
 		queue: make(chan outgoing, o.MaxCalls), event: event, waiting: make(map[string]chan message),
 	}
 	c.decoder = stomp.NewDecoder(&attentive{c}, o.MaxMessage)

@@ -18,14 +18,14 @@ func newRequest(method string, params any) (request, error) {
 	if params == nil {
 		params = struct{}{}
 	}
-	r := request{id: newID()}
+	r := request{id: NewID()}
 	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "method": method, "params": params, "id": r.id})
 	r.body = body
 	return r, err
 }
 
-// newID returns a random UUID: VDSM keeps the requests of all its clients in one table.
-func newID() string {
+// NewID returns a random UUID. What clients name, requests and connections to storage servers, VDSM keeps in one table for all of them.
+func NewID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails, says its documentation
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
