@@ -49,7 +49,7 @@ type Config struct {
 	OpsMode os.FileMode
 	// SocketOwner is USER:GROUP for both sockets; names that this machine does not know are left alone. Empty: nothing is changed.
 	SocketOwner string
-	// AllowUsers may connect to the broker's sockets: user names or numbers. The daemon's own user always may.
+	// AllowUsers may connect to the broker's sockets: user names or numbers. Root and the daemon's own user always may.
 	AllowUsers []string
 	// StateDir holds what survives a reboot, on a local file system.
 	StateDir string

@@ -20,7 +20,7 @@ func hostFileKeys() []Key {
 		text("socket_owner", "vdsm:kvm", "USER:GROUP, or nothing", owner, func(c *Config) *string { return &c.SocketOwner },
 			"owner of both sockets; a name that this machine does not know is left alone"),
 		list("allow_users", "root, vdsm", "user names or numbers, comma separated", word, func(c *Config) *[]string { return &c.AllowUsers },
-			"who may connect to the broker's sockets, beside the daemon's own user; others are cut off, whatever the sockets' modes"),
+			"who may connect to the broker's sockets, beside root and the daemon's own user; others are cut off, whatever the sockets' modes"),
 		file("state_dir", "/var/lib/ovirt-hosted-engine-ha", expectPath, absolutePath, func(c *Config) *string { return &c.StateDir },
 			"directory of what survives a reboot, on a local file system"),
 		file("broker_conf", "", expectPath+", or nothing", orEmpty(absolutePath), func(c *Config) *string { return &c.BrokerConf },

@@ -154,6 +154,17 @@ func TestAMissingLockspaceIsNotAMissingSanlock(t *testing.T) {
 	require.NotContains(t, r.log.String(), "no sanlock daemon")
 }
 
+func TestTheLogTellsWhatBecomesOfTheDomainMonitor(t *testing.T) {
+	r := start(t, nil)
+	_, err := r.link.StartDomainMonitor(t.Context(), 3, 0)
+	require.NoError(t, err)
+	r.eventually("on", func() bool { return strings.Contains(r.log.String(), `"msg":"storage domain","state":"on"`) })
+	ok, err := r.link.StopDomainMonitor(t.Context(), prompt/2)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Contains(t, r.log.String(), `"msg":"storage domain","state":"off"`)
+}
+
 func TestResetAnswersSoonAndGoesOn(t *testing.T) {
 	r := start(t, nil)
 	r.eventually("the whiteboard was read", func() bool { return r.view().ReadAge >= 0 })

@@ -69,6 +69,23 @@ func TestSocketsFromTheServiceManager(t *testing.T) {
 	}
 }
 
+// A unit that hands over something else, a FIFO or a file, is wrong, and the broker must not go on as if it had no unit.
+func TestSomethingElseFromTheServiceManager(t *testing.T) {
+	path, _ := conf(t, "")
+	file, err := os.Open(path)
+	require.NoError(t, err)
+	defer file.Close()
+	cmd := exec.Command(os.Args[0], "--config", path)
+	cmd.Env = append(os.Environ(), asProgram+"=1", "LISTEN_FDS=1", "LISTEN_FDNAMES=holdfast-broker.socket")
+	cmd.ExtraFiles = []*os.File{file}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.WaitDelay = time.Second
+	out, err := cmd.CombinedOutput()
+	require.Error(t, err)
+	require.Equal(t, process.ExitConfig, cmd.ProcessState.ExitCode(), "%s", out)
+	require.Contains(t, string(out), "want ListenStream=")
+}
+
 func TestTooManySocketsFromTheServiceManager(t *testing.T) {
 	path, _ := conf(t, "")
 	dir := filepath.Dir(path)

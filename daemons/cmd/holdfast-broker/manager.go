@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
@@ -25,19 +26,28 @@ func underManager(options *shell.Options, stderr io.Writer) error {
 		fmt.Fprintf(stderr, "the service manager's WATCHDOG_USEC is not used: %v\n", err)
 	}
 	options.Watchdog = interval
-	if os.Getenv("LISTEN_PID") == "" {
-		return nil
+	if os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
+		return nil // nobody gives anything, or it was meant for a process before this one
+	}
+	handed, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
+	if err != nil {
+		return fmt.Errorf("sockets from the service manager: LISTEN_FDS: %w", err)
 	}
 	given, err := activation.ListenersWithNames()
 	if err != nil {
 		return fmt.Errorf("sockets from the service manager: %w", err)
 	}
 	for name, listeners := range given {
+		handed -= len(listeners)
 		for _, l := range listeners {
 			if err := take(options, name, l); err != nil {
 				return err
 			}
 		}
+	}
+	if handed > 0 {
+		// Without this the broker would make a socket of its own where the manager's clients do not look.
+		return fmt.Errorf("sockets from the service manager: %d of them are none to listen on; want ListenStream= in the socket unit", handed)
 	}
 	return nil
 }
