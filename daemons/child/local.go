@@ -5,14 +5,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-ha/holdfast/daemons/mountinfo"
 )
 
 const (
-	mountInfo = "/proc/self/mountinfo"
 	// maxLinks is how many symbolic links are followed, as many as the kernel follows.
 	maxLinks = 40
 	// storageParent is where storage domains are mounted, whatever the file system is called.
@@ -22,11 +22,11 @@ const (
 // find returns the path of a program, which is absolute or looked for in the directories of path, after making sure,
 // without touching anything remote, that it is local.
 func find(name, path string) (string, error) {
-	table, err := os.ReadFile(mountInfo)
+	table, err := os.ReadFile(mountinfo.Path)
 	if err != nil {
 		return "", fmt.Errorf("read the table of mounts: %w", err)
 	}
-	mounts := parseMounts(string(table))
+	mounts := mounts{mountinfo.Parse(string(table))}
 	if filepath.IsAbs(name) {
 		return name, mounts.checkProgram(name)
 	}
@@ -49,47 +49,17 @@ func find(name, path string) (string, error) {
 	return "", fmt.Errorf("%w in %s", ErrNotFound, path)
 }
 
-// mounts maps mount points to types of file systems. Of several mounts on one point the last counts.
-type mounts map[string]string
-
-// parseMounts reads the kernel's table; see proc_pid_mountinfo(5). Lines that it does not understand are left out.
-func parseMounts(table string) mounts {
-	m := mounts{}
-	for line := range strings.Lines(table) {
-		before, after, ok := strings.Cut(line, " - ")
-		fields, types := strings.Fields(before), strings.Fields(after)
-		if !ok || len(fields) < 5 || len(types) < 1 {
-			continue
-		}
-		m[unescape(fields[4])] = types[0]
-	}
-	return m
-}
-
-// unescape undoes the table's octal escapes, such as \040 for a blank.
-func unescape(text string) string {
-	var b strings.Builder
-	for i := 0; i < len(text); i++ {
-		if text[i] == '\\' && i+3 < len(text) {
-			if code, err := strconv.ParseUint(text[i+1:i+4], 8, 8); err == nil {
-				b.WriteByte(byte(code))
-				i += 3
-				continue
-			}
-		}
-		b.WriteByte(text[i])
-	}
-	return b.String()
-}
+// mounts are what is mounted where.
+type mounts struct{ mountinfo.Table }
 
 // isRemote says whether what lies under this mount point may hang with the network: a network or FUSE file system, or
 // one that mounts others when touched. The root does not count: everything runs from there, this process too.
 func (m mounts) isRemote(point string) bool {
-	kind, ok := m[point]
+	there, ok := m.At(point)
 	if !ok || point == "/" {
 		return false
 	}
-	base, _, _ := strings.Cut(kind, ".")
+	base, _, _ := strings.Cut(there.Type, ".")
 	switch base {
 	case "nfs", "nfs4", "cifs", "smb3", "smbfs", "ceph", "9p", "afs", "lustre", "gfs2", "ocfs2", "glusterfs", "autofs",
 		"fuse", "fuseblk":

@@ -30,7 +30,7 @@ func (d *userspaceDriver) isAttached(a attachment) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if _, shown := table.at(d.at(a)); !shown {
+	if _, shown := table.At(d.at(a)); !shown {
 		return false, nil
 	}
 	by, ok := d.noted(a)
@@ -155,7 +155,7 @@ func (d *userspaceDriver) detach(ctx context.Context, a attachment) error {
 		if err != nil {
 			return err
 		}
-		m, shown := table.at(d.at(a))
+		m, shown := table.At(d.at(a))
 		if !shown {
 			return nil
 		}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/holdfast-ha/holdfast/daemons/child"
 	"github.com/holdfast-ha/holdfast/daemons/config"
+	"github.com/holdfast-ha/holdfast/daemons/mountinfo"
 )
 
 // FakeHost is a machine in a directory: its files are real ones below root, its mounts are a list, and its programs are functions.
@@ -28,7 +29,7 @@ type FakeHost struct {
 	root string
 
 	mu       sync.Mutex
-	mounts   []mount                                                               // guarded by mu
+	mounts   mountinfo.Table                                                       // guarded by mu
 	shared   []string                                                              // guarded by mu; what the domain's own mount points are: programs may touch these
 	ran      [][]string                                                            // guarded by mu
 	notes    []string                                                              // guarded by mu
@@ -201,7 +202,7 @@ func (h *FakeHost) mount(_ context.Context, spec child.Spec) (string, error) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.mounts = append(h.mounts, mount{Root: "/", Point: point, Type: fstype, Source: source})
+	h.mounts = append(h.mounts, mounted("/", point, fstype, source))
 	h.shared = append(h.shared, point)
 	return "", nil
 }
@@ -277,4 +278,8 @@ func kindOf(err error) Kind {
 		return e.Kind
 	}
 	return 0
+}
+
+func mounted(root, point, fstype, source string) mountinfo.Mount {
+	return mountinfo.Mount{Root: root, Point: point, Type: fstype, Source: source}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/holdfast-ha/holdfast/daemons/config"
+	"github.com/holdfast-ha/holdfast/daemons/mountinfo"
 )
 
 // fileDriver mounts a file domain with mount(8): nfs, glusterfs, posix.
@@ -115,7 +116,7 @@ func (d *fileDriver) isMounted() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if m, ok := table.at(d.point); ok {
+	if m, ok := table.At(d.point); ok {
 		if !d.is(m) {
 			return false, &Error{
 				Driver: d.Driver, Op: "mount", Subject: d.source + " on " + d.point, Kind: KindForeign,
@@ -140,7 +141,7 @@ func (d *fileDriver) isMounted() (bool, error) {
 }
 
 // is says whether a mount is of the domain's file system.
-func (d *fileDriver) is(m mount) bool {
+func (d *fileDriver) is(m mountinfo.Mount) bool {
 	if d.fstype == "none" || hasOption(d.options, "bind") || hasOption(d.options, "rbind") {
 		// A bind mount names the device below and the directory in it.
 		return m.Root == "/" || strings.HasSuffix(d.source, m.Root)
@@ -185,7 +186,7 @@ func (d *fileDriver) unmount(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		m, ok := table.at(d.point)
+		m, ok := table.At(d.point)
 		if !ok {
 			return nil
 		}
@@ -199,7 +200,7 @@ func (d *fileDriver) unmount(ctx context.Context) error {
 		if table, err = d.mounts(); err != nil {
 			return err
 		}
-		if _, still := table.at(d.point); still {
+		if _, still := table.At(d.point); still {
 			return d.errorOf("unmount", d.point, KindProgram, failed)
 		}
 	}

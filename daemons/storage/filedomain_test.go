@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-ha/holdfast/daemons/child"
+	"github.com/holdfast-ha/holdfast/daemons/mountinfo"
 )
 
 var fileVolumesOf = func(point string) Volumes {
@@ -106,7 +107,7 @@ func TestAnothersDeadMountIsNotTouched_S20(t *testing.T) {
 	point := mnt + "/nas:_he"
 	h.serve(point)
 	for _, dead := range []string{"/dead:_one", "/nas:_he2", "/nas:_", "/glusterSD/g:_v"} {
-		h.mounts = append(h.mounts, mount{"/", mnt + dead, "nfs", "dead" + dead})
+		h.mounts = append(h.mounts, mounted("/", mnt+dead, "nfs", "dead"+dead))
 	}
 	d := newDriver(t, testSettings("nfs", "nas:/he"), h.deps())
 	_, err := d.Connect(t.Context())
@@ -120,21 +121,21 @@ func TestAnothersDeadMountIsNotTouched_S20(t *testing.T) {
 func TestWhatIsMountedThereAlready(t *testing.T) {
 	point := mnt + "/nas:_he"
 	for _, test := range []struct {
-		name string
-		mount
-		want string
+		name  string
+		mount mountinfo.Mount
+		want  string
 	}{
-		{"another server", mount{"/", point, "nfs4", "other:/he"}, "other:/he of type nfs4 is mounted there"},
-		{"another file system", mount{"/", point, "tmpfs", "nas:/he"}, "is mounted there"},
-		{"the same elsewhere", mount{"/", mnt + "/nas:_he_", "nfs", "nas:/he/"}, "already mounted on " + mnt + "/nas:_he_"},
-		{"the same outside", mount{"/", "/mnt/mine", "nfs", "nas:/he"}, ""},
-		{"the same, with a slash", mount{"/", point, "nfs4", "nas:/he/"}, ""},
+		{"another server", mounted("/", point, "nfs4", "other:/he"), "other:/he of type nfs4 is mounted there"},
+		{"another file system", mounted("/", point, "tmpfs", "nas:/he"), "is mounted there"},
+		{"the same elsewhere", mounted("/", mnt+"/nas:_he_", "nfs", "nas:/he/"), "already mounted on " + mnt + "/nas:_he_"},
+		{"the same outside", mounted("/", "/mnt/mine", "nfs", "nas:/he"), ""},
+		{"the same, with a slash", mounted("/", point, "nfs4", "nas:/he/"), ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := newFakeHost(t)
 			h.serve(point)
 			h.mounts = append(h.mounts, test.mount)
-			if test.Point == point {
+			if test.mount.Point == point {
 				h.shared = append(h.shared, point)
 			}
 			d := newDriver(t, testSettings("nfs", "nas:/he"), h.deps())
@@ -146,7 +147,7 @@ func TestWhatIsMountedThereAlready(t *testing.T) {
 			require.ErrorContains(t, err, test.want)
 			require.Equal(t, KindForeign, kindOf(err))
 			require.NotContains(t, strings.Join(h.commands(), "\n"), "mount")
-			if test.Point == point {
+			if test.mount.Point == point {
 				require.Equal(t, KindForeign, kindOf(d.Disconnect(t.Context())), "what is not ours is not unmounted")
 				require.Len(t, h.mounts, 1)
 			}
@@ -158,7 +159,7 @@ func TestStackedMountsAreAllTakenAway(t *testing.T) {
 	h := newFakeHost(t)
 	point := mnt + "/nas:_he"
 	for range 3 {
-		h.mounts = append(h.mounts, mount{"/", point, "nfs4", "nas:/he"})
+		h.mounts = append(h.mounts, mounted("/", point, "nfs4", "nas:/he"))
 	}
 	h.programs["umount"] = func(context.Context, child.Spec) (string, error) {
 		h.mu.Lock()

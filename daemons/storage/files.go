@@ -9,12 +9,14 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-ha/holdfast/daemons/mountinfo"
 )
 
 // Files is what drivers do in the lane's own thread: with this host's own files, in /proc, /sys, /run, /dev, and with mount points that
 // nothing is mounted on. It is never asked about anything on shared storage, its own or another's.
 type Files interface {
-	// Mounts returns the text of /proc/self/mountinfo.
+	// Mounts returns the text of mountinfo.Path.
 	Mounts() ([]byte, error)
 	ReadFile(path string) ([]byte, error)
 	// WriteFile replaces a file as a whole, by a temporary file beside it and a rename; scratch is where that temporary file is made.
@@ -36,7 +38,7 @@ type Files interface {
 // machine is this machine's own files.
 type machine struct{}
 
-func (machine) Mounts() ([]byte, error)              { return os.ReadFile("/proc/self/mountinfo") }
+func (machine) Mounts() ([]byte, error)              { return os.ReadFile(mountinfo.Path) }
 func (machine) ReadFile(path string) ([]byte, error) { return os.ReadFile(path) }
 
 func (machine) WriteFile(path, scratch string, data []byte, mode fs.FileMode) error {

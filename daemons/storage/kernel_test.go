@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-ha/holdfast/daemons/mountinfo"
 )
 
 // The tests of this file mount for real.
@@ -35,9 +37,9 @@ func kernelSettings(t *testing.T) Settings {
 	dir, err := os.MkdirTemp("", "storage")
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		table, err := os.ReadFile("/proc/self/mountinfo")
+		table, err := os.ReadFile(mountinfo.Path)
 		require.NoError(t, err)
-		for _, m := range parseMounts(table) {
+		for _, m := range mountinfo.Parse(string(table)) {
 			if strings.HasPrefix(m.Point, dir+"/") {
 				t.Errorf("%s is still mounted on %s", m.Source, m.Point)
 				_ = unix.Unmount(m.Point, unix.MNT_DETACH)

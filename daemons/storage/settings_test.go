@@ -139,19 +139,6 @@ func TestNormalize(t *testing.T) {
 	})
 }
 
-func FuzzParseMounts(f *testing.F) {
-	f.Add([]byte("36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue\n"))
-	f.Add([]byte(`41 22 0:39 / /a\040b rw - nfs4 nas:/he\134x rw` + "\n"))
-	f.Add([]byte("- - -\n"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, m := range parseMounts(b) {
-			if m.Point == "" || m.Type == "" {
-				t.Errorf("%+v of %q", m, b)
-			}
-		}
-	})
-}
-
 func FuzzParseMetadata(f *testing.F) {
 	f.Add("BLOCK_SIZE=4096\nSDUUID=x\n")
 	f.Add("MDT_BLOCK_SIZE=520")
@@ -167,20 +154,6 @@ func FuzzParseMetadata(f *testing.F) {
 		parseDiscovery(text, "x")
 		_, _ = parseDeviceMaps(text, "x")
 	})
-}
-
-func TestParseMounts(t *testing.T) {
-	table := parseMounts([]byte("22 1 0:1 / / rw shared:1 master:2 - ext4 /dev/vda rw\nnonsense\n" +
-		`30 22 0:40 /sub /a\040b\134c rw - fuse.glusterfs g:/v rw` + "\n" + "31 22 0:41 / /x rw - tmpfs scratch rw\n32 22 0:41 / /x rw - nfs4 n:/x rw\n"))
-	require.Len(t, table, 4)
-	m, ok := table.at(`/a b\c`)
-	require.True(t, ok)
-	require.Equal(t, mount{"/sub", `/a b\c`, "fuse.glusterfs", "g:/v"}, m)
-	m, ok = table.at("/x")
-	require.True(t, ok)
-	require.Equal(t, "n:/x", m.Source, "the upper one")
-	_, ok = table.at("/y")
-	require.False(t, ok)
 }
 
 func TestParseDeviceMaps(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"github.com/holdfast-ha/holdfast/daemons/child"
 	"github.com/holdfast-ha/holdfast/daemons/config"
 	"github.com/holdfast-ha/holdfast/daemons/directio"
+	"github.com/holdfast-ha/holdfast/daemons/mountinfo"
 )
 
 const storageDaemon = "/usr/bin/qemu-storage-daemon"
@@ -130,7 +131,7 @@ func isShown(t *testing.T, point string) bool {
 	t.Helper()
 	text, err := machine{}.Mounts()
 	require.NoError(t, err)
-	_, ok := parseMounts(text).at(point)
+	_, ok := mountinfo.Parse(string(text)).At(point)
 	return ok
 }
 
@@ -175,7 +176,7 @@ func TestUserspaceCommands(t *testing.T) {
 		h.writeProcess(t, pid, 77)
 		point := strings.TrimSuffix(option(spec.Argv, "--pidfile"), ".pid")
 		require.NoError(t, os.WriteFile(h.root+option(spec.Argv, "--pidfile"), []byte(strconv.Itoa(pid)+"\n"), 0o600))
-		h.mounts = append(h.mounts, mount{"/", point, "fuse", "/dev/fuse"})
+		h.mounts = append(h.mounts, mounted("/", point, "fuse", "/dev/fuse"))
 		return "", nil
 	}
 	require.NoError(t, os.MkdirAll(h.root+"/proc/self", 0o755))

@@ -109,7 +109,7 @@ func (d *vdsmDriver) links(ctx context.Context, v Volumes) {
 		d.note(err.Error())
 		return
 	}
-	if _, mounted := table.at(path.Dir(v.DomainDir)); mounted {
+	if _, mounted := table.At(path.Dir(v.DomainDir)); mounted {
 		d.compatibilityLinks(ctx, v, sharedLinks{d.host})
 	}
 }
