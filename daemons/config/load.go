@@ -3,9 +3,10 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/holdfast-ha/holdfast/daemons/localfile"
 )
 
 // maxFile bounds what is read of one file, in bytes: a path that names a device or a log file by mistake must not fill the memory.
@@ -21,7 +22,7 @@ func LoadUnder(root, path string) (Config, error) {
 	if root != "" && !filepath.IsAbs(root) {
 		return Config{}, fmt.Errorf("root %s: expected an absolute path", root)
 	}
-	text, err := read(path)
+	text, err := localfile.Read(path, maxFile)
 	if err != nil {
 		cure := "check the path and its permissions"
 		if errors.Is(err, os.ErrNotExist) {
@@ -33,20 +34,6 @@ func LoadUnder(root, path string) (Config, error) {
 	p.read(text)
 	p.upstreamFiles()
 	return p.result()
-}
-
-// read returns a file's text.
-func read(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return text, nil
 }
 
 // upstreamFiles reads hosted-engine.conf and agent.conf, if they are there, into what holdfast.conf left open.
@@ -62,7 +49,7 @@ func (p *parser) upstreamFiles() {
 			continue
 		}
 		path := filepath.Join(p.config.Root, f.path)
-		text, err := read(path)
+		text, err := localfile.Read(path, maxFile)
 		switch {
 		case errors.Is(err, os.ErrNotExist):
 		case err != nil:

@@ -3,11 +3,10 @@ package notify
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
+	"github.com/holdfast-ha/holdfast/daemons/localfile"
 )
 
 // maxConfFile bounds what is read of broker.conf, in bytes.
@@ -26,7 +25,7 @@ func load(brokerConf, templateDir string, before *texts) (*texts, error) {
 	if brokerConf == "" {
 		return t, nil
 	}
-	content, err := readFile(brokerConf, maxConfFile)
+	content, err := localfile.Read(brokerConf, maxConfFile)
 	if errors.Is(err, os.ErrNotExist) {
 		return t, nil
 	}
@@ -53,26 +52,9 @@ func load(brokerConf, templateDir string, before *texts) (*texts, error) {
 }
 
 func loadTemplate(path string) (Template, error) {
-	content, err := readFile(path, maxTemplate+1)
+	content, err := localfile.Read(path, maxTemplate)
 	if err != nil {
 		return Template{}, err
 	}
 	return ParseTemplate(path, content)
-}
-
-// readFile reads at most so many bytes of a regular file. It does not wait for the writer of a pipe.
-func readFile(path string, limit int64) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: not a regular file", path)
-	}
-	return io.ReadAll(io.LimitReader(f, limit))
 }

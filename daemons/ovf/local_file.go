@@ -3,10 +3,11 @@ package ovf
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/holdfast-ha/holdfast/daemons/localfile"
 )
 
 // localMode is the permission of files that are made anew: hosted-engine's tools run as root, VDSM's group reads.
@@ -61,20 +62,9 @@ func replaceFile(path string, content []byte) (err error) {
 
 // readFile reads a local file; nil without an error if there is none.
 func readFile(path string) ([]byte, error) {
-	file, err := os.Open(path)
+	content, err := localfile.Read(path, maxLocal)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxLocal+1))
-	if err == nil && len(content) > maxLocal {
-		err = fmt.Errorf("read %s: more than %d bytes", path, maxLocal)
-	}
-	if content == nil {
-		content = []byte{} // empty is not absent
 	}
 	return content, err
 }

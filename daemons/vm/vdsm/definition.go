@@ -4,10 +4,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"strings"
+
+	"github.com/holdfast-ha/holdfast/daemons/localfile"
 )
 
 // maxDefinition limits vm.conf, in bytes.
@@ -18,20 +18,12 @@ func readDefinition(path string) (map[string]any, error) {
 	if path == "" {
 		return nil, errors.New("no vm.conf is named: set vm_conf in holdfast.conf")
 	}
-	file, err := os.Open(path)
+	text, err := localfile.Read(path, maxDefinition)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: the engine's definition has not been read from shared storage yet", err)
 	}
 	if err != nil {
 		return nil, err
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxDefinition+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(text) > maxDefinition {
-		return nil, fmt.Errorf("%s: more than %d bytes", path, maxDefinition)
 	}
 	params, err := parseDefinition(string(text))
 	if err != nil {
