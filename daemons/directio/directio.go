@@ -71,7 +71,7 @@ func (v Volume) read(sys calls, offset int64, length int) (data []byte, err erro
 	}
 	// The blocks around the piece: what is asked for need not be aligned, what the kernel is asked for must be.
 	skip := int(offset % block)
-	buffer := aligned((skip + length + block - 1) / block * block)
+	buffer := Aligned((skip + length + block - 1) / block * block)
 	fd, err := v.open(sys, unix.O_RDONLY, offset, length)
 	if err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func (v Volume) write(sys calls, offset int64, data []byte) (err error) {
 		return v.fail("write", offset, len(data),
 			fmt.Errorf("%w: offset and length are multiples of %d, length at most %d bytes", unix.EINVAL, Sector, MaxLength))
 	}
-	buffer := aligned(len(data))
+	buffer := Aligned(len(data))
 	copy(buffer, data)
 	fd, err := v.open(sys, unix.O_WRONLY, offset, len(data))
 	if err != nil {

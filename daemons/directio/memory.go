@@ -2,8 +2,8 @@ package directio
 
 import "unsafe"
 
-// aligned returns size bytes of memory that starts at a multiple of 4096, as O_DIRECT wants it.
-func aligned(size int) []byte {
+// Aligned returns size bytes of memory that starts at a multiple of 4096, as O_DIRECT wants it.
+func Aligned(size int) []byte {
 	// Go does not move memory of this size, so an aligned part of a larger slice stays aligned.
 	raw := make([]byte, size+block)
 	skip := 0

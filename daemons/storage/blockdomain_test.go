@@ -171,7 +171,7 @@ func TestDisksThatAreUsedByOthersStay(t *testing.T) {
 	require.NotEmpty(t, f.sessions)
 
 	require.NoError(t, os.Remove(f.root+"/sys/block/dm-4/holders/dm-9"))
-	f.mounts = append(f.mounts, mounted("/", "/data", "xfs", "/dev/mapper/3600deadbeef"))
+	f.mounts = append(f.mounts, mounted("/data", "xfs", "/dev/mapper/3600deadbeef"))
 	require.ErrorContains(t, d.Disconnect(t.Context()), "the file system on /data")
 	f.mounts = nil
 	f.commands()

@@ -202,7 +202,7 @@ func (h *FakeHost) mount(_ context.Context, spec child.Spec) (string, error) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.mounts = append(h.mounts, mounted("/", point, fstype, source))
+	h.mounts = append(h.mounts, mounted(point, fstype, source))
 	h.shared = append(h.shared, point)
 	return "", nil
 }
@@ -280,6 +280,6 @@ func kindOf(err error) Kind {
 	return 0
 }
 
-func mounted(root, point, fstype, source string) mountinfo.Mount {
-	return mountinfo.Mount{Root: root, Point: point, Type: fstype, Source: source}
+func mounted(point, fstype, source string) mountinfo.Mount {
+	return mountinfo.Mount{Root: "/", Point: point, Type: fstype, Source: source}
 }

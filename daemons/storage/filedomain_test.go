@@ -107,7 +107,7 @@ func TestAnothersDeadMountIsNotTouched_S20(t *testing.T) {
 	point := mnt + "/nas:_he"
 	h.serve(point)
 	for _, dead := range []string{"/dead:_one", "/nas:_he2", "/nas:_", "/glusterSD/g:_v"} {
-		h.mounts = append(h.mounts, mounted("/", mnt+dead, "nfs", "dead"+dead))
+		h.mounts = append(h.mounts, mounted(mnt+dead, "nfs", "dead"+dead))
 	}
 	d := newDriver(t, testSettings("nfs", "nas:/he"), h.deps())
 	_, err := d.Connect(t.Context())
@@ -125,11 +125,11 @@ func TestWhatIsMountedThereAlready(t *testing.T) {
 		mount mountinfo.Mount
 		want  string
 	}{
-		{"another server", mounted("/", point, "nfs4", "other:/he"), "other:/he of type nfs4 is mounted there"},
-		{"another file system", mounted("/", point, "tmpfs", "nas:/he"), "is mounted there"},
-		{"the same elsewhere", mounted("/", mnt+"/nas:_he_", "nfs", "nas:/he/"), "already mounted on " + mnt + "/nas:_he_"},
-		{"the same outside", mounted("/", "/mnt/mine", "nfs", "nas:/he"), ""},
-		{"the same, with a slash", mounted("/", point, "nfs4", "nas:/he/"), ""},
+		{"another server", mounted(point, "nfs4", "other:/he"), "other:/he of type nfs4 is mounted there"},
+		{"another file system", mounted(point, "tmpfs", "nas:/he"), "is mounted there"},
+		{"the same elsewhere", mounted(mnt+"/nas:_he_", "nfs", "nas:/he/"), "already mounted on " + mnt + "/nas:_he_"},
+		{"the same outside", mounted("/mnt/mine", "nfs", "nas:/he"), ""},
+		{"the same, with a slash", mounted(point, "nfs4", "nas:/he/"), ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := newFakeHost(t)
@@ -159,7 +159,7 @@ func TestStackedMountsAreAllTakenAway(t *testing.T) {
 	h := newFakeHost(t)
 	point := mnt + "/nas:_he"
 	for range 3 {
-		h.mounts = append(h.mounts, mounted("/", point, "nfs4", "nas:/he"))
+		h.mounts = append(h.mounts, mounted(point, "nfs4", "nas:/he"))
 	}
 	h.programs["umount"] = func(context.Context, child.Spec) (string, error) {
 		h.mu.Lock()

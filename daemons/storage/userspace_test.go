@@ -176,7 +176,7 @@ func TestUserspaceCommands(t *testing.T) {
 		h.writeProcess(t, pid, 77)
 		point := strings.TrimSuffix(option(spec.Argv, "--pidfile"), ".pid")
 		require.NoError(t, os.WriteFile(h.root+option(spec.Argv, "--pidfile"), []byte(strconv.Itoa(pid)+"\n"), 0o600))
-		h.mounts = append(h.mounts, mounted("/", point, "fuse", "/dev/fuse"))
+		h.mounts = append(h.mounts, mounted(point, "fuse", "/dev/fuse"))
 		return "", nil
 	}
 	require.NoError(t, os.MkdirAll(h.root+"/proc/self", 0o755))

@@ -107,7 +107,7 @@ func TestVDSMLeavesTheCompatibilityLinksToUs(t *testing.T) {
 	deps.VDSM = &FakeVDSM{statuses: []int{0}}
 	point := mnt + "/nas:_he"
 	h.serve(point)
-	h.mounts, h.shared = append(h.mounts, mounted("/", point, "nfs4", "nas:/he")), []string{point}
+	h.mounts, h.shared = append(h.mounts, mounted(point, "nfs4", "nas:/he")), []string{point}
 	v, err := newDriver(t, testSettings("nfs", "nas:/he"), deps).Connect(t.Context())
 	require.NoError(t, err)
 	target, err := os.Readlink(h.root + v.DomainDir + "/ha_agent/hosted-engine.lockspace")

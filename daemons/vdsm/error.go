@@ -22,13 +22,12 @@ const (
 
 // VDSM's codes, as far as Holdfast acts on them.
 const (
-	CodeNoSuchVM    = 1
-	CodeVMExists    = 4
-	CodeRecovering  = 99 // VDSM has just started and carries out nothing yet
-	CodeNoVolume    = 201
-	CodeNoImage     = 254 // the image's path does not exist
-	CodeWrongMaster = 324
-	CodeInPool      = 900 // the domain belongs to a connected pool
+	CodeNoSuchVM   = 1
+	CodeVMExists   = 4
+	CodeRecovering = 99 // VDSM has just started and carries out nothing yet
+	CodeNoVolume   = 201
+	CodeNoImage    = 254 // the image's path does not exist
+	CodeInPool     = 900 // the domain belongs to a connected pool
 
 	CodeNoMethod = -32601 // JSON-RPC's own: this VDSM does not know the method
 )

@@ -76,8 +76,3 @@ func (c *Client) StartMonitoringDomain(ctx context.Context, domain string, hostI
 func (c *Client) StopMonitoringDomain(ctx context.Context, domain string) error {
 	return c.Call(ctx, "Host.stopMonitoringDomain", map[string]any{"sdUUID": domain}, nil)
 }
-
-// VMList returns the ids of the virtual machines on this host.
-func (c *Client) VMList(ctx context.Context) ([]string, error) {
-	return call[[]string](ctx, c, "Host.getVMList", map[string]any{"vmList": []string{}, "onlyUUID": true})
-}

@@ -56,11 +56,6 @@ func TestVerbsSayAndReadWhatVDSMKnows(t *testing.T) {
 			func(c *Client) (any, error) { return nil, c.StopMonitoringDomain(t.Context(), "sd") },
 		},
 		{
-			"Host.getVMList", `{"vmList": [], "onlyUUID": true}`, `["a", "b"]`,
-			[]string{"a", "b"},
-			func(c *Client) (any, error) { return c.VMList(t.Context()) },
-		},
-		{
 			"VM.getStats", `{"vmID": "id"}`, `[{"status": "Down", "exitReason": 4, "statusTime": 4295000000, "cpuUser": "1.5", "cpuActual": false}]`,
 			VMStats{Status: "Down", ExitReason: "4", StatusTime: "4295000000", CPUUser: "1.5", CPUActual: "false"},
 			func(c *Client) (any, error) { return c.VMGetStats(t.Context(), "id") },

@@ -15,7 +15,6 @@ const (
 	Subscribe   = "SUBSCRIBE"
 	Unsubscribe = "UNSUBSCRIBE"
 	Message     = "MESSAGE"
-	Receipt     = "RECEIPT"
 	Error       = "ERROR"
 	Disconnect  = "DISCONNECT"
 )
@@ -29,7 +28,6 @@ const (
 	Destination   = "destination"
 	HeartBeat     = "heart-beat"
 	ID            = "id"
-	ReceiptID     = "receipt-id"
 	ReplyTo       = "reply-to"
 	Subscription  = "subscription"
 	Version       = "version"

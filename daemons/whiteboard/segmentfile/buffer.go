@@ -1,13 +1,9 @@
 package segmentfile
 
 import (
-	"unsafe"
-
+	"github.com/holdfast-ha/holdfast/daemons/directio"
 	"github.com/holdfast-ha/holdfast/daemons/whiteboard"
 )
-
-// alignment of memory for O_DIRECT, in bytes: enough for sectors of 512 and of 4096 bytes.
-const alignment = 4096
 
 // Buffer is memory for whole segments, aligned for direct I/O. It is not safe for concurrent use. While a lane reads into it, it
 // belongs to the lane, and to a stuck lane for ever: take a new one after abandoning a lane.
@@ -15,14 +11,7 @@ type Buffer struct{ bytes []byte }
 
 // NewBuffer makes room for the given number of segments, 1 to 2001. Other numbers are taken as the nearest of these.
 func NewBuffer(segments int) *Buffer {
-	size := min(max(segments, 1), whiteboard.Segments) * whiteboard.SegmentSize
-	// Go does not move memory of this size, so an aligned part of a larger slice stays aligned.
-	raw := make([]byte, size+alignment)
-	skip := 0
-	if rest := int(uintptr(unsafe.Pointer(&raw[0])) % alignment); rest != 0 {
-		skip = alignment - rest
-	}
-	return &Buffer{bytes: raw[skip : skip+size : skip+size]}
+	return &Buffer{bytes: directio.Aligned(min(max(segments, 1), whiteboard.Segments) * whiteboard.SegmentSize)}
 }
 
 // Segments is the number of segments that the buffer has room for.
