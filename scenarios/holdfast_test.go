@@ -35,9 +35,14 @@ func binaries(t *testing.T) string {
 	return dir
 }
 
-// keepDir makes a run directory that stays when the test fails.
+// keepDir makes a run directory that stays when the test fails. With HOLDFAST_KEEP_RUNS, a directory, all stay there, one a test.
 func keepDir(t *testing.T) string {
 	t.Helper()
+	if keep := os.Getenv("HOLDFAST_KEEP_RUNS"); keep != "" {
+		dir := filepath.Join(keep, filepath.FromSlash(t.Name()))
+		require.NoError(t, os.MkdirAll(filepath.Dir(dir), 0o755))
+		return dir
+	}
 	dir, err := os.MkdirTemp("", "holdfast-test-")
 	require.NoError(t, err)
 	t.Cleanup(func() {
