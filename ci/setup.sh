@@ -5,10 +5,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # The programs of the lab: they become the container image on machines without an image registry.
-LAB_PACKAGES=(nfs-ganesha nfs-ganesha-vfs rpcbind tgt sanlock qemu-utils qemu-system-common qemu-block-extra nftables iproute2 procps)
+LAB_PACKAGES=(nfs-ganesha nfs-ganesha-vfs rpcbind tgt sanlock qemu-utils qemu-system-common qemu-block-extra nftables iproute2 procps iputils-ping)
 # Program:package, installed only where the program is missing. gcc and libc6-dev are for the race detector; ca-certificates, added below,
 # for the Go module proxy.
-TOOLS=(dockerd:docker.io make:make git:git gcc:gcc python3:python3 ldd:libc-bin ps:procps patch:patch)
+TOOLS=(dockerd:docker.io make:make git:git gcc:gcc python3:python3 ldd:libc-bin ps:procps patch:patch ping:iputils-ping)
 # Where an engine that this script starts keeps its log and process id.
 ENGINE_RUN=/run/holdfast-ci
 
