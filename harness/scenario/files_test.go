@@ -10,9 +10,13 @@ import (
 
 // The scenario files of the project are canonical, checked, and say what they show.
 func TestScenarioFiles(t *testing.T) {
-	paths, err := filepath.Glob("../../scenarios/*.txt")
-	require.NoError(t, err)
-	require.NotEmpty(t, paths)
+	var paths []string
+	for _, pattern := range []string{"*.txt", "*/*.txt"} {
+		found, err := filepath.Glob(filepath.Join("../../scenarios", pattern))
+		require.NoError(t, err)
+		require.NotEmpty(t, found)
+		paths = append(paths, found...)
+	}
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			s, err := Load(path)
