@@ -93,15 +93,18 @@ func TestJudgeLatency(t *testing.T) {
 		"quick in both":                             {quick, quick, true, false},
 		"quick in faults on a busy machine":         {busy, quick, true, false},
 		"as busy in both":                           {busy, busy, true, true},
-		"three times as slow is still the machine":  {busy, Latency{N: 9, P99MS: 60, MaxMS: 600}, true, true},
-		"more than three times as slow is not":      {busy, Latency{N: 9, P99MS: 61, MaxMS: 200}, false, false},
-		"nor is its slowest call":                   {busy, Latency{N: 9, P99MS: 5, MaxMS: 601}, false, false},
-		"only p99 needs the excuse":                 {busy, Latency{N: 9, P99MS: 30, MaxMS: 249}, true, true},
+		"three times as slow is still the machine":  {busy, Latency{N: 300, P99MS: 60, MaxMS: 600}, true, true},
+		"more than three times as slow is not":      {busy, Latency{N: 300, P99MS: 61, MaxMS: 200}, false, false},
+		"nor is its slowest call":                   {busy, Latency{N: 300, P99MS: 5, MaxMS: 601}, false, false},
+		"only p99 needs the excuse":                 {busy, Latency{N: 300, P99MS: 30, MaxMS: 249}, true, true},
 		"slow in faults only":                       {quick, Latency{N: 300, P99MS: 40, MaxMS: 90}, false, false},
 		"a bound is not reached":                    {quick, Latency{N: 300, P99MS: 10, MaxMS: 20}, false, false},
-		"a blocked handler, whatever the machine":   {Latency{N: 300, P99MS: 2000, MaxMS: 4000}, Latency{N: 3, P99MS: 1000, MaxMS: 1000}, false, false},
+		"a blocked handler, whatever the machine":   {Latency{N: 300, P99MS: 2000, MaxMS: 4000}, Latency{N: 300, P99MS: 1000, MaxMS: 1000}, false, false},
 		"a call without an answer":                  {quick, Latency{N: 300, P99MS: 1, MaxMS: 2, Failed: 1}, false, false},
 		"no call was measured":                      {quick, Latency{}, false, false},
+		"of few calls the slowest is not the p99":   {quick, Latency{N: 34, P50MS: 1, P99MS: 68, MaxMS: 68}, true, false},
+		"but the slowest has its bound":             {quick, Latency{N: 34, P50MS: 1, P99MS: 300, MaxMS: 300}, false, false},
+		"and the median stands in for the p99":      {quick, Latency{N: 34, P50MS: 12, P99MS: 68, MaxMS: 68}, false, false},
 		"too few healthy calls to be an excuse":     {Latency{N: 19, P99MS: 500, MaxMS: 500}, Latency{N: 300, P99MS: 40, MaxMS: 90}, false, false},
 		"no healthy call, but quick":                {Latency{}, quick, true, false},
 		"a failed healthy call is not held against": {Latency{N: 30, P99MS: 1, MaxMS: 1, Failed: 30}, quick, true, false},
@@ -124,17 +127,17 @@ func TestJudgeLatencyOnALateMachine(t *testing.T) {
 		late     Lateness
 		ok, slow bool
 	}{
-		"as late as the machine explains":          {Latency{N: 60, P99MS: 45, MaxMS: 300}, late, true, true},
-		"one late moment of the machine is in it":  {Latency{N: 60, P50MS: 1, P99MS: 300, MaxMS: 300}, late, true, true},
-		"later than that":                          {Latency{N: 60, P50MS: 1, P99MS: 301, MaxMS: 301}, late, false, false},
-		"later than usual, and not just the few":   {Latency{N: 60, P50MS: 10, P99MS: 46, MaxMS: 50}, late, false, false},
-		"its slowest call is":                      {Latency{N: 60, P99MS: 5, MaxMS: 301}, late, false, false},
-		"each call waits for a slow write":         {Latency{N: 60, P50MS: 200, P99MS: 220, MaxMS: 230}, late, false, false},
-		"a blocked handler, on whatever machine":   {Latency{N: 3, P99MS: 1500, MaxMS: 1500}, Lateness{Seconds: 8, TypicalMS: 900, WorstMS: 900}, false, false},
-		"one second alone is no measurement":       {Latency{N: 60, P99MS: 45, MaxMS: 50}, Lateness{Seconds: 1, TypicalMS: 15, WorstMS: 100}, false, false},
-		"a prompt machine excuses nothing":         {Latency{N: 60, P99MS: 12, MaxMS: 50}, Lateness{Seconds: 8, TypicalMS: 1, WorstMS: 3}, false, false},
+		"as late as the machine explains":          {Latency{N: 300, P99MS: 45, MaxMS: 300}, late, true, true},
+		"one late moment of the machine is in it":  {Latency{N: 300, P50MS: 1, P99MS: 300, MaxMS: 300}, late, true, true},
+		"later than that":                          {Latency{N: 300, P50MS: 1, P99MS: 301, MaxMS: 301}, late, false, false},
+		"later than usual, and not just the few":   {Latency{N: 300, P50MS: 10, P99MS: 46, MaxMS: 50}, late, false, false},
+		"its slowest call is":                      {Latency{N: 300, P99MS: 5, MaxMS: 301}, late, false, false},
+		"each call waits for a slow write":         {Latency{N: 300, P50MS: 200, P99MS: 220, MaxMS: 230}, late, false, false},
+		"a blocked handler, on whatever machine":   {Latency{N: 300, P99MS: 1500, MaxMS: 1500}, Lateness{Seconds: 8, TypicalMS: 900, WorstMS: 900}, false, false},
+		"one second alone is no measurement":       {Latency{N: 300, P99MS: 45, MaxMS: 50}, Lateness{Seconds: 1, TypicalMS: 15, WorstMS: 100}, false, false},
+		"a prompt machine excuses nothing":         {Latency{N: 300, P99MS: 12, MaxMS: 50}, Lateness{Seconds: 8, TypicalMS: 1, WorstMS: 3}, false, false},
 		"within the bound it needs no excuse":      {quick, late, true, false},
-		"no answer is no answer on a late machine": {Latency{N: 60, P99MS: 5, MaxMS: 5, Failed: 1}, late, false, false},
+		"no answer is no answer on a late machine": {Latency{N: 300, P99MS: 5, MaxMS: 5, Failed: 1}, late, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ok, slow := JudgeLatency(bound, Phases{Healthy: quick, Fault: test.fault}, test.late)
@@ -149,7 +152,7 @@ func TestSummariseLate(t *testing.T) {
 	require.Equal(t, Lateness{Seconds: 3, TypicalMS: 20, WorstMS: 30}, SummariseLate(looks, []Span{{10, 12}}))
 	require.Equal(t, 6, SummariseLate(looks, nil).Seconds)
 	require.Equal(t, Lateness{}, SummariseLate(nil, nil))
-	rpc := map[string]map[string]Phases{"h": {"m": {Fault: Latency{N: 60, P50MS: 1, P99MS: 30, MaxMS: 60}}}}
+	rpc := map[string]map[string]Phases{"h": {"m": {Fault: Latency{N: 300, P50MS: 1, P99MS: 30, MaxMS: 60}}}}
 	ok, detail := Latencies{RPC: rpc, Machine: map[string]Lateness{"h": {3, 20, 30}}, WithFaults: true}.Judge(LatencyBound{10, 250}, []string{"h"})
 	require.True(t, ok)
 	require.Contains(t, detail, "this machine is slow")
